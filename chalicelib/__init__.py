@@ -1,0 +1,1 @@
+"""Doorstep: an online government service hall without a counter."""

@@ -1,0 +1,307 @@
+"""What the use cases need from the world: small protocols, named by need. Adapters implement them.
+
+Failures of a vendor come in three kinds, so that a caller knows what to do without knowing the vendor:
+
+    VendorError
+    ├── VendorRejected    the vendor understood and said no: asking again will not help
+    ├── VendorTemporary   it certainly did not happen; ask again later
+    └── VendorUnknown     it may have happened (a time-out after sending): ask what became of it before asking again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from chalicelib.domain.money import Money
+
+
+class VendorError(Exception):
+    """A vendor did not do what was asked. ``code`` is the vendor's own, for the log; never personal data."""
+
+    def __init__(self, vendor: str, code: str) -> None:
+        super().__init__(f"{vendor}: {code}")
+        self.vendor = vendor
+        self.code = code
+
+
+class VendorRejected(VendorError):
+    """The vendor said no; do not retry."""
+
+
+class VendorTemporary(VendorError):
+    """It did not happen; retry later."""
+
+
+class VendorUnknown(VendorError):
+    """It may have happened; query before retrying."""
+
+
+class Forged(Exception):
+    """A message whose signature, token or time does not hold. Store nothing."""
+
+
+# --- couriers ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One end of a shipment. Personal data: never logged."""
+
+    name: str
+    phone: str
+    province: str
+    city: str
+    county: str
+    street: str
+    postcode: str = ""
+    country: str = "CN"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When the courier may call: aware datetimes."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CourierOrder:
+    """A shipment to be ordered. ``number`` (``<case>-<leg>-<attempt>``) is ours and makes ordering idempotent."""
+
+    number: str
+    sender: Party
+    receiver: Party
+    window: Window | None  # None: the hall's own mail room hands over, no appointment
+    contents: str = "documents"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One thing that a courier said of one shipment.
+
+    ``state`` is canonical (COURIER_STATES), ``at`` the courier's own event time (aware), ``code`` the courier's code,
+    ``identity`` the same for every repetition of the same news. ``undoes`` names the canonical state that this
+    news takes back (EMS reversals), else "".
+    """
+
+    identity: str
+    waybill: str
+    order: str  # our order number, "" when the courier does not send it back
+    state: str
+    at: datetime
+    code: str
+    undoes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What a courier knows of one order: its waybill ("" while none is assigned) and all news so far, oldest first."""
+
+    order: str
+    waybill: str
+    news: tuple[News, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer to a vendor, in the vendor's own form."""
+
+    status: int
+    content_type: str
+    body: str
+
+
+COURIER_STATES = (
+    "ordered",
+    "pickup_scheduled",
+    "picked_up",
+    "in_transit",
+    "out_for_delivery",
+    "delivered",
+    "delivery_failed",
+    "returned",
+    "cancelled",
+    "exception",
+)
+
+
+class Courier(Protocol):
+    """A courier that fetches and brings. Every method may raise the three kinds of VendorError."""
+
+    code: str
+
+    def order(self, order: CourierOrder) -> Shipment:
+        """Order a shipment; the same ``order.number`` again gives the same shipment, never a second one."""
+        ...
+
+    def cancel(self, order: str, waybill: str) -> None:
+        """Call a shipment off; one that is called off already is no error. VendorRejected: it is too late."""
+        ...
+
+    def query(self, order: str, waybill: str) -> Shipment | None:
+        """What the courier knows of this order (or of this waybill), None when it knows nothing."""
+        ...
+
+
+class CourierWebhook(Protocol):
+    """How a courier reports by webhook. Pure but for its keys: no network.
+
+    ``headers`` have lower-case names. ``authenticate`` raises Forged and gives the sender's own identity of the message,
+    the same for each repetition of it; ``read`` raises ValueError for a body that makes no sense.
+    """
+
+    code: str
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str: ...
+
+    def acknowledge(self, body: bytes) -> Reply: ...
+
+    def refuse(self) -> Reply: ...
+
+    def read(self, body: bytes) -> tuple[News, ...]: ...
+
+
+# --- payments ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A hosted payment page. ``state`` is ``open``, ``paid`` or ``expired``; ``payment`` is "" until paid."""
+
+    id: str
+    url: str
+    state: str
+    amount: Money
+    expires_at: datetime
+    case: str
+    payment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutLine:
+    """A line on the payment page: its title in the applicant's language, its amount in minor units."""
+
+    code: str
+    title: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund as the payment provider sees it; ``state`` is ``pending``, ``succeeded``, ``failed`` or ``canceled``."""
+
+    id: str
+    state: str
+    amount: Money
+    reason: str = ""
+
+
+class Payments(Protocol):
+    """Checkouts and refunds. Every method may raise the three kinds of VendorError."""
+
+    def open_checkout(
+        self,
+        key: str,
+        case: str,
+        lines: Sequence[CheckoutLine],
+        currency: str,
+        *,
+        language: str,
+        return_url: str,
+        expires_at: datetime,
+    ) -> Checkout:
+        """Open a checkout; the same ``key`` and content give the same one."""
+        ...
+
+    def checkout(self, id: str) -> Checkout: ...
+
+    def expire_checkout(self, id: str) -> Checkout:
+        """Close an open checkout, so that it can't be paid any more; gives it as it is afterwards (maybe paid)."""
+        ...
+
+    def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:
+        """Give back part of a payment; the same ``key`` gives the same refund."""
+        ...
+
+
+class PaymentWebhook(Protocol):
+    """``authenticate`` raises Forged and gives the event's identity; ``checkout_of`` the id to re-fetch, or None."""
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str: ...
+
+    def checkout_of(self, body: bytes) -> str | None: ...
+
+
+# --- certificates, files, messages -------------------------------------------------------------------------------
+
+
+class Signer(Protocol):
+    """A P-256 key that never leaves its keeper."""
+
+    key_id: str
+
+    def sign(self, message: bytes) -> bytes:
+        """ES256 signature of the message: 64 bytes, r then s (RFC 7518 §3.4)."""
+        ...
+
+    def public_jwk(self) -> dict[str, str]:
+        """The public key as a JWK with ``kid``, ``alg`` and ``use``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateDocument:
+    """What is printed on a certificate. ``fields`` are the answers that its template names. Personal data."""
+
+    number: str
+    title: str
+    service: str
+    version: str
+    language: str
+    issued_at: date
+    valid_until: date | None
+    issuer: str
+    seal_url: str  # what its QR holds
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Typesetter(Protocol):
+    """Makes certificates."""
+
+    def typeset(self, template: str, document: CertificateDocument) -> bytes:
+        """A tagged PDF/A-2b from the text of a Typst template. ValueError: the template does not compile."""
+        ...
+
+
+class Files(Protocol):
+    """Private files under a key."""
+
+    def put_once(self, key: str, content: bytes, content_type: str) -> bytes:
+        """Store, unless something is stored there already; gives what is stored there now."""
+        ...
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def delete(self, key: str) -> None: ...
+
+    def url(self, key: str, *, seconds: int, filename: str) -> str:
+        """A short-lived address to fetch it from."""
+        ...
+
+    def upload_post(
+        self, key: str, *, content_type: str, size: int, seconds: int
+    ) -> tuple[str, Mapping[str, str]]:
+        """Address and form fields of a POST that stores exactly this type, of at most this size, under this key."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells the applicant."""
+
+    def sms(self, key: str, phone: str, text: str) -> None: ...
+
+    def email(self, key: str, address: str, subject: str, text: str) -> None: ...
