@@ -1,0 +1,77 @@
+"""The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs between stages. Every value comes from the CloudFormation template; secrets from Secrets Manager."""
+
+    stage: str
+    hall_url: str  # public address of the hall, without a slash at its end
+    cases_table: str
+    views_table: str
+    inbox_table: str
+    certificates_table: str
+    lookups_table: str
+    steps_queue_url: str
+    files_bucket: str
+    uploads_bucket: str
+    seal_key_id: str
+    secrets_arn: str
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_jwks_url: str  # "" = found by the issuer's discovery document
+    stripe_api_base: str  # "" = Stripe itself
+    couriers: tuple[str, ...]  # in order of preference
+    ems_url: str
+    ems_sender: str
+    open_courier_url: str
+    email_sender: str
+    message_gateway_url: str  # "" = SNS and SES
+    country: str
+    time_zone: str
+    hall_party: str  # the hall's mail room as JSON of ports.Party
+
+    @staticmethod
+    def from_env(environment: Mapping[str, str] | None = None) -> Settings:
+        """Read ``DOORSTEP_*``; KeyError names a required one that is missing."""
+        env = os.environ if environment is None else environment
+
+        def required(name: str) -> str:
+            return env[f"DOORSTEP_{name}"]
+
+        def optional(name: str, default: str = "") -> str:
+            return env.get(f"DOORSTEP_{name}", default)
+
+        return Settings(
+            stage=required("STAGE"),
+            hall_url=required("HALL_URL").rstrip("/"),
+            cases_table=required("CASES_TABLE"),
+            views_table=required("VIEWS_TABLE"),
+            inbox_table=required("INBOX_TABLE"),
+            certificates_table=required("CERTIFICATES_TABLE"),
+            lookups_table=required("LOOKUPS_TABLE"),
+            steps_queue_url=required("STEPS_QUEUE_URL"),
+            files_bucket=required("FILES_BUCKET"),
+            uploads_bucket=required("UPLOADS_BUCKET"),
+            seal_key_id=required("SEAL_KEY_ID"),
+            secrets_arn=required("SECRETS_ARN"),
+            oidc_issuer=required("OIDC_ISSUER"),
+            oidc_audience=required("OIDC_AUDIENCE"),
+            oidc_jwks_url=optional("OIDC_JWKS_URL"),
+            stripe_api_base=optional("STRIPE_API_BASE"),
+            couriers=tuple(code for code in optional("COURIERS", "ems").split(",") if code),
+            ems_url=optional("EMS_URL", "https://api.ems.com.cn/amp-prod-api/f/amp/api/open"),
+            ems_sender=optional("EMS_SENDER"),
+            open_courier_url=optional("OPEN_COURIER_URL"),
+            email_sender=optional("EMAIL_SENDER"),
+            message_gateway_url=optional("MESSAGE_GATEWAY_URL"),
+            country=optional("COUNTRY", "CN"),
+            time_zone=optional("TIME_ZONE", "Asia/Shanghai"),
+            hall_party=optional("HALL_PARTY", "{}"),
+        )
