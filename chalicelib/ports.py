@@ -10,11 +10,13 @@ Failures of a vendor come in three kinds, so that a caller knows what to do with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from chalicelib.domain.commit import Commit
+from chalicelib.domain.due import Step
 from chalicelib.domain.money import Money
 
 
@@ -292,9 +294,7 @@ class Files(Protocol):
         """A short-lived address to fetch it from."""
         ...
 
-    def upload_post(
-        self, key: str, *, content_type: str, size: int, seconds: int
-    ) -> tuple[str, Mapping[str, str]]:
+    def upload_post(self, key: str, *, content_type: str, size: int, seconds: int) -> tuple[str, Mapping[str, str]]:
         """Address and form fields of a POST that stores exactly this type, of at most this size, under this key."""
         ...
 
@@ -305,3 +305,206 @@ class Notifier(Protocol):
     def sms(self, key: str, phone: str, text: str) -> None: ...
 
     def email(self, key: str, address: str, subject: str, text: str) -> None: ...
+
+
+# --- the store ---------------------------------------------------------------------------------------------------
+
+
+class VersionTaken(Exception):
+    """Somebody else has written this version of the case: load, decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What the applicant sent in, revision by revision. Personal data, erasable; its digest is in the log.
+
+    ``uploads`` maps a material to its uploads' ids.
+    """
+
+    case: str
+    revision: int
+    salt: str
+    answers: Mapping[str, Any]
+    uploads: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A free text (reason, comment) of a case. Personal data, erasable; the log carries only its ``digest``."""
+
+    case: str
+    digest: str
+    salt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """All that is stored of a case: commits by version, submissions by revision, notes by digest."""
+
+    commits: tuple[Commit, ...]
+    submissions: tuple[Submission, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def answers(self) -> Mapping[str, Any]:
+        """The newest answers; empty once they are erased."""
+        return self.submissions[-1].answers if self.submissions else {}
+
+
+class CaseLog(Protocol):
+    """The log of commits, and what lies erasable beside it in the same partition."""
+
+    def append(self, commit: Commit, *beside: Submission | Note) -> None:
+        """Write one commit (one conditional put; one transaction with what lies beside it). Raises VersionTaken."""
+        ...
+
+    def load(self, case: str) -> CaseRecord | None:
+        """Everything of a case in one consistent query, None when there is no such case."""
+        ...
+
+    def erase(self, case: str) -> None:
+        """Forget the submissions and notes of a case. The log and its chain stay as they are."""
+        ...
+
+    def relayed(self, case: str, version: int) -> None:
+        """This commit has been handed on; take it out of the outbox."""
+        ...
+
+    def unrelayed(self, before: datetime) -> Iterator[str]:
+        """Cases with commits from before that instant that were not handed on, each once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A line of the desk's queue. ``room`` is a department's id, ``front`` (clerks) or ``supervision``.
+
+    ``row`` is unique in the case: a task's code, or what is to be done with the paper.
+    """
+
+    case: str
+    row: str
+    room: str
+    service: str
+    state: str
+    task: str
+    due: datetime
+    light: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the queue, most urgent first; ``cursor`` is opaque, "" on the last page."""
+
+    rows: tuple[QueueRow, ...]
+    cursor: str
+
+
+class ReadModel(Protocol):
+    """The desk's queue and each case's next look. Can be thrown away and folded anew from the log."""
+
+    def save(self, case: str, version: int, rows: Sequence[QueueRow], attention_at: datetime | None) -> None:
+        """What the case looks like at this version; an older version than the saved one changes nothing."""
+        ...
+
+    def queue(self, room: str | None, state: str, *, limit: int, cursor: str) -> Page:
+        """Rows of a room in a state (``state`` may be "" for all), of all rooms when ``room`` is None.
+
+        ValueError for a cursor that is not ours.
+        """
+        ...
+
+    def needing_attention(self, now: datetime) -> Iterator[tuple[str, int, int]]:
+        """Case, version and how often in a row it was looked at in vain, for all whose ``attention_at`` has passed."""
+        ...
+
+    def look_again(self, case: str, version: int, at: datetime) -> None:
+        """Put off the next look, and count it; nothing when the case has moved on since that version."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """What a vendor told us, as it came. ``id`` is ``<source>#<the sender's own identity of the message>``."""
+
+    id: str
+    source: str  # stripe, courier:<code>
+    body: bytes
+    received_at: datetime
+    state: str = "new"  # new, applied, failed
+    error: str = ""
+
+
+class Inbox(Protocol):
+    """Webhooks, stored before they are applied. Kept after they were applied, so that a repetition is known."""
+
+    def put(self, message: InboxMessage) -> bool:
+        """Store it, unless one with this id is there already (False)."""
+        ...
+
+    def get(self, id: str) -> InboxMessage | None: ...
+
+    def set_state(self, id: str, state: str, error: str = "") -> None: ...
+
+    def new_before(self, before: datetime) -> Iterator[InboxMessage]:
+        """Messages that nobody has applied although they came before that instant."""
+        ...
+
+    def failed(self) -> Iterator[InboxMessage]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """What everyone may know of a certificate. ``holder`` is masked."""
+
+    number: str
+    case: str
+    code: str
+    service: str
+    version: str
+    holder: str
+    issued_at: datetime
+    valid_until: date | None
+    digest: str  # SHA-256 of the PDF, hex
+    revoked_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+
+class CertificateRegister(Protocol):
+    def put_once(self, record: CertificateRecord) -> CertificateRecord:
+        """Store, unless the number is there already; gives what is stored there now."""
+        ...
+
+    def get(self, number: str) -> CertificateRecord | None: ...
+
+    def stamp(self, number: str, *, delivered_at: datetime | None = None, revoked_at: datetime | None = None) -> None:
+        """Write down, once, when it was delivered or revoked; a later stamp of the same kind changes nothing."""
+        ...
+
+
+class Lookups(Protocol):
+    """Small keyed records, some with an end: courier look-ups, one-time codes, leases, counters, uploads.
+
+    Expired ones are not seen, whether or not the store has cleared them away. ``now`` comes from the caller.
+    """
+
+    def put_once(self, key: str, value: Mapping[str, Any], *, now: datetime, expires: datetime | None = None) -> bool:
+        """Store, unless a live record is there (False)."""
+        ...
+
+    def put(self, key: str, value: Mapping[str, Any], *, expires: datetime | None = None) -> None: ...
+
+    def get(self, key: str, *, now: datetime) -> Mapping[str, Any] | None: ...
+
+    def count(self, key: str, *, now: datetime, expires: datetime) -> int:
+        """Count one more and give the count; an expired counter starts anew at 1 with the new end."""
+        ...
+
+    def delete(self, key: str) -> None: ...
+
+
+class StepQueue(Protocol):
+    """Hands steps to the perform worker. May lose or double them: the sweep and level-triggering make up for it."""
+
+    def send(self, case: str, steps: Sequence[Step]) -> None: ...

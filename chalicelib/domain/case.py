@@ -1,0 +1,376 @@
+"""A case (办件) as the fold of its events: plain frozen data, and the questions that the rule book asks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from chalicelib.domain import shipments
+from chalicelib.domain.clock import Calendar, after_working_time, clock_start, working_time
+from chalicelib.domain.events import Line, Window
+from chalicelib.domain.service import Leg, Milestone, Service, Stage
+from chalicelib.domain.service import Task as TaskTerms
+from chalicelib.domain.shipments import Move
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    id: str
+    url: str
+    amount: int
+    opened_at: datetime
+    expires_at: datetime
+    state: str = "open"  # open, paid, expired
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    id: str
+    checkout: str
+    amount: int
+    at: datetime
+    surplus: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    number: int  # counts the case's refunds from 1
+    payment: str
+    amount: int
+    lines: tuple[Line, ...]
+    reason: str
+    state: str = "owed"  # owed, sent, done, failed
+    vendor: str = ""
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    code: str
+    started_at: datetime
+    decision: str = ""  # "", approve, reject
+    decided_at: datetime | None = None
+    by: str = ""
+    light: str = "green"
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """One attempt at a leg. ``waybill`` is "" while the courier has not assigned one."""
+
+    leg: Leg
+    attempt: int
+    courier: str
+    order: str
+    window: Window | None
+    requested_at: datetime
+    waybill: str = ""
+    booked: bool = False  # the courier has taken the order, as far as the hall knows
+    moves: tuple[Move, ...] = ()
+    ending: str = ""  # "", refused (by the courier), cancelled (by the hall), kept (too late to cancel)
+
+    @property
+    def state(self) -> str:
+        if self.ending in ("refused", "cancelled"):
+            return self.ending
+        return shipments.state_of(self.moves) if self.booked else "requested"
+
+    @property
+    def left_at(self) -> datetime | None:
+        return shipments.left_at(self.moves)
+
+    @property
+    def live(self) -> bool:
+        """The courier has, or may have, something to do."""
+        return self.state not in shipments.FINAL | {"refused"}
+
+    @property
+    def failed(self) -> bool:
+        """It came to nothing, and nothing has been carried anywhere."""
+        return self.state in ("refused", "cancelled", "returned")
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.leg, self.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What the applicant is asked to put right, and from when to when the clock stands for it."""
+
+    number: int
+    task: str  # "" when the clerk misses originals
+    pointers: tuple[str, ...]
+    materials: tuple[str, ...]
+    note: str
+    asked_at: datetime
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One envelope, as the clerk found it."""
+
+    present: tuple[str, ...]
+    missing: tuple[str, ...]
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    task: str
+    code: str
+    number: str
+    digest: str
+    issued_at: datetime
+    valid_until: date | None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    leg: Leg
+    contents: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    department: str
+    stars: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that the applicant is told of, once. ``key`` is unique in the case; ``code`` names the text."""
+
+    key: str
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A number of working days that stands while the applicant has something to do."""
+
+    started_at: datetime
+    span: timedelta
+    due: datetime  # as things stand; moves on while the clock stands
+    yellow: datetime
+    standing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that the log says. ``Case(number, service, calendar)`` is the case before its first event."""
+
+    number: str
+    service: Service
+    calendar: Calendar
+    version: int = 0
+    language: str = ""
+    submitted_at: datetime | None = None
+    idempotency: str = ""
+    request: str = ""
+    submission: int = 0
+    digest: str = ""
+    lines: tuple[Line, ...] = ()
+    task_codes: tuple[str, ...] = ()
+    window: Window | None = None
+    window_chosen_at: datetime | None = None
+    checkouts: tuple[Checkout, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    certificates: tuple[IssuedCertificate, ...] = ()
+    packing: Packing | None = None
+    ratings: tuple[Rating, ...] = ()
+    ending: str = ""  # "", closed, rejected, withdrawn, lapsed
+    ended_at: datetime | None = None
+    promise_broken: bool = False
+    happenings: tuple[Happening, ...] = ()
+    told: frozenset[str] = field(default_factory=frozenset)
+
+    # --- money ---
+
+    @property
+    def fee(self) -> int:
+        return sum(line.amount for line in self.lines)
+
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that the hall keeps."""
+        return next((payment for payment in self.payments if not payment.surplus), None)
+
+    @property
+    def settled_at(self) -> datetime | None:
+        """When the fee was paid; with no fee to pay, when the form came in."""
+        if self.fee == 0:
+            return self.submitted_at
+        return self.payment.at if self.payment else None
+
+    @property
+    def open_checkouts(self) -> tuple[Checkout, ...]:
+        return tuple(checkout for checkout in self.checkouts if checkout.state == "open")
+
+    def refunded(self, payment: str) -> int:
+        """What of a payment is given back or owed back; a refund that failed is still owed, by a person's hand."""
+        return sum(refund.amount for refund in self.refunds if refund.payment == payment)
+
+    @property
+    def refunded_lines(self) -> frozenset[str]:
+        return frozenset(line.code for refund in self.refunds for line in refund.lines)
+
+    # --- tasks and originals ---
+
+    @property
+    def terms(self) -> tuple[TaskTerms, ...]:
+        """The service's tasks that this case's answers call for."""
+        return tuple(task for task in self.service.tasks if task.code in self.task_codes)
+
+    def task(self, code: str) -> Task | None:
+        return next((task for task in self.tasks if task.code == code), None)
+
+    def approved(self, code: str) -> bool:
+        task = self.task(code)
+        return task is not None and task.decision == "approve"
+
+    @property
+    def pre_checked(self) -> bool:
+        return all(self.approved(task.code) for task in self.terms if task.stage is Stage.PRE_CHECK)
+
+    @property
+    def all_approved(self) -> bool:
+        return all(self.approved(task.code) for task in self.terms)
+
+    @property
+    def open_correction(self) -> Correction | None:
+        return next((correction for correction in self.corrections if correction.done_at is None), None)
+
+    @property
+    def originals_at_hall(self) -> frozenset[str]:
+        """Codes of the originals that were received and have not left again."""
+        received = frozenset(code for receipt in self.receipts for code in receipt.present)
+        return frozenset() if self.originals_left else received
+
+    @property
+    def returnable_at_hall(self) -> frozenset[str]:
+        returned = frozenset(material.code for material in self.service.materials if material.returned)
+        return self.originals_at_hall & returned
+
+    @property
+    def originals_left(self) -> bool:
+        """The courier has taken the originals back to the door."""
+        if self.packing is None or "originals" not in self.packing.contents:
+            return False
+        return any(s.left_at and s.requested_at >= self.packing.at for s in self.attempts(self.packing.leg))
+
+    @property
+    def missing_originals(self) -> tuple[str, ...]:
+        """Required originals that no envelope has held so far."""
+        received = {code for receipt in self.receipts for code in receipt.present}
+        return tuple(m.code for m in self.service.materials if m.original and m.required and m.code not in received)
+
+    @property
+    def originals_complete(self) -> bool:
+        """Nothing on paper is still to come: none was asked for, or all of it has been received."""
+        return not self.service.pickup or (bool(self.receipts) and not self.missing_originals)
+
+    @property
+    def certificates_complete(self) -> bool:
+        issued = {certificate.task for certificate in self.certificates}
+        return all(task.code in issued for task in self.terms if task.certificate)
+
+    # --- couriers ---
+
+    def attempts(self, leg: Leg) -> tuple[Shipment, ...]:
+        return tuple(shipment for shipment in self.shipments if shipment.leg is leg)
+
+    def last_shipment(self, leg: Leg) -> Shipment | None:
+        return next(iter(reversed(self.attempts(leg))), None)
+
+    def shipment(self, leg: str, attempt: int) -> Shipment | None:
+        return next((s for s in self.shipments if s.key == (leg, attempt)), None)
+
+    def with_shipment(self, changed: Shipment) -> Case:
+        return replace(self, shipments=tuple(changed if s.key == changed.key else s for s in self.shipments))
+
+    @property
+    def handed_over_at(self) -> datetime | None:
+        """When the hall's part was done: the result left with the courier, or there is nothing to bring."""
+        if self.service.delivery:
+            shipment = self.last_shipment(Leg.DELIVERY)
+            return shipment.left_at if shipment else None
+        if not self.all_approved or not self.certificates_complete:
+            return None
+        times = [certificate.issued_at for certificate in self.certificates]
+        return max(times + [task.decided_at for task in self.tasks if task.decided_at], default=None)
+
+    # --- how far it has come ---
+
+    def reached(self, milestone: Milestone) -> bool:
+        """Whether a fee line that is given back until this milestone is earned by now."""
+        match milestone:
+            case Milestone.PAID:
+                return self.settled_at is not None
+            case Milestone.PICKED_UP:
+                return bool(self.receipts) or any(s.left_at for s in self.attempts(Leg.PICKUP))
+            case Milestone.REVIEW_STARTED:
+                review = {task.code for task in self.terms if task.stage is Stage.REVIEW}
+                return any(task.code in review for task in self.tasks)
+            case Milestone.DECIDED:
+                return any(task.decision == "reject" for task in self.tasks) or self.all_approved
+            case Milestone.DISPATCHED:
+                # Originals that lie at the hall will travel at this line's cost, whatever becomes of the case.
+                return self.packing is not None or self.originals_on_their_way_in
+            case Milestone.NEVER_REACHED:
+                return False
+
+    @property
+    def originals_on_their_way_in(self) -> bool:
+        picked_up = any(s.left_at and s.state != "returned" for s in self.attempts(Leg.PICKUP))
+        return not self.originals_left and (bool(self.returnable_at_hall) or (picked_up and not self.receipts))
+
+    @property
+    def decided(self) -> bool:
+        """Too late to withdraw: rejected, or approved by all."""
+        return bool(self.ending) or (bool(self.terms) and self.all_approved)
+
+    # --- terms ---
+
+    def term(self, started_at: datetime, working_days: int, now: datetime) -> Term:
+        """A term of working days that counts from the day after ``started_at``."""
+        start = clock_start(started_at, self.calendar)
+        span = timedelta(days=working_days)
+        stood = timedelta()
+        for correction in self.corrections:
+            stood += working_time(max(correction.asked_at, start), correction.done_at or now, self.calendar)
+        return Term(
+            started_at=started_at,
+            span=span,
+            due=after_working_time(start, span + stood, self.calendar),
+            yellow=after_working_time(start, span * 4 / 5 + stood, self.calendar),
+            standing=self.open_correction is not None,
+        )
+
+    def task_term(self, task: Task, now: datetime) -> Term:
+        terms = self.service.task(task.code)
+        assert terms is not None
+        return self.term(task.started_at, terms.working_days, now)
+
+    def promise_term(self, now: datetime) -> Term | None:
+        """The promise, door to door; None before it runs."""
+        if self.settled_at is None:
+            return None
+        return self.term(self.settled_at, self.service.promise.working_days, now)
+
+
+def fold_happening(case: Case, key: str, code: str, at: datetime) -> Case:
+    if any(happening.key == key for happening in case.happenings):
+        return case
+    return replace(case, happenings=(*case.happenings, Happening(key, code, at)))

@@ -1,0 +1,84 @@
+"""A commit: all events of one change of one case, chained to the one before by SHA-256 over canonical JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.events import Event, event_from_json, event_to_json
+from chalicelib.domain.jsonform import rfc3339
+
+FORMAT = 1  # of the log's JSON; raised only together with a reader of the older ones
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """``version`` counts a case's commits from 1; ``previous`` is the hash of the commit before, "" for the first."""
+
+    case: str
+    version: int
+    at: datetime
+    by: str
+    events: tuple[Event, ...]
+    previous: str
+    hash: str
+
+
+def make_commit(case: str, version: int, events: Sequence[Event], previous: str) -> Commit:
+    """Chain events, which all carry the same ``at`` and ``by``, to the commit before."""
+    at, by = events[0].at, events[0].by
+    draft = Commit(case, version, at, by, tuple(events), previous, "")
+    return Commit(case, version, at, by, tuple(events), previous, commit_hash(draft))
+
+
+def commit_hash(commit: Commit) -> str:
+    body = {**commit_to_json(commit), "hash": None}
+    return hashlib.sha256(canonical_json(body)).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """Sorted keys, no spaces, UTF-8: the same bytes for the same value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def commit_to_json(commit: Commit) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "case": commit.case,
+        "version": commit.version,
+        "at": rfc3339(commit.at),
+        "by": commit.by,
+        "events": [event_to_json(event) for event in commit.events],
+        "previous": commit.previous,
+        "hash": commit.hash,
+    }
+
+
+def commit_from_json(document: dict[str, Any]) -> Commit:
+    """ValueError for a format that this version of the hall does not know."""
+    if document["format"] != FORMAT:
+        raise ValueError(f"commit format {document['format']}")
+    at = datetime.fromisoformat(document["at"])
+    return Commit(
+        case=document["case"],
+        version=document["version"],
+        at=at,
+        by=document["by"],
+        events=tuple(event_from_json(event, at, document["by"]) for event in document["events"]),
+        previous=document["previous"],
+        hash=document["hash"],
+    )
+
+
+def first_broken(commits: Iterable[Commit]) -> int | None:
+    """The version of the first commit that does not fit the chain; None when the chain is intact."""
+    previous = ""
+    for version, commit in enumerate(commits, start=1):
+        if commit.version != version or commit.previous != previous or commit.hash != commit_hash(commit):
+            return version
+        previous = commit.hash
+    return None

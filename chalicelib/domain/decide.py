@@ -1,0 +1,493 @@
+"""``decide(case, command) -> events``: what may happen. Refuses with a coded DomainError and changes nothing.
+
+Two kinds of commands come here. What people *want* may be refused. What has *happened* out there (money moved, a
+courier came) is never refused: it is written down, once, and the hall puts right what follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chalicelib.domain import commands as c
+from chalicelib.domain import events as e
+from chalicelib.domain.case import Case
+from chalicelib.domain.errors import Conflict, Invalid, NotAllowed, NotFound
+from chalicelib.domain.events import Line
+from chalicelib.domain.evolve import evolve
+from chalicelib.domain.service import Leg, Stage
+from chalicelib.domain.shipments import is_known
+
+Events = tuple[e.Event, ...]
+
+
+def decide(case: Case, command: c.Command) -> Events:
+    """The events that the command leads to, with all that follows at once; none when it brings nothing new."""
+    if case.submitted_at is None and not isinstance(command, c.Submit):
+        raise NotFound("unknown_case")
+    events = _RULES[type(command)](case, command)
+    for event in events:
+        case = evolve(case, event)
+    return (*events, *_consequences(case, command))
+
+
+def _consequences(case: Case, command: c.Command) -> Events:
+    """What the hall starts by itself, in the very commit that makes it possible."""
+    found: Events = ()
+    while new := _refunds(case, command) + _task_starts(case, command):
+        for event in new:
+            case = evolve(case, event)
+        found += new
+    return found
+
+
+# --- the applicant ---
+
+
+def _submit(case: Case, command: c.Submit) -> Events:
+    if case.submitted_at is not None:
+        raise Conflict("already_submitted")
+    return (
+        e.Submitted(
+            at=command.at,
+            by=command.by,
+            service=case.service.id,
+            service_version=case.service.version,
+            language=command.language,
+            idempotency=command.idempotency,
+            request=command.request,
+            digest=command.digest,
+            lines=command.lines,
+            tasks=command.tasks,
+            window=command.window,
+        ),
+    )
+
+
+def _correct(case: Case, command: c.Correct) -> Events:
+    correction = case.open_correction
+    if correction is None or not correction.task:
+        raise Conflict("nothing_to_correct")
+    fields = [p for p in command.pointers if not _asked(p, correction.pointers)]
+    uploads = [m for m in command.materials if m not in correction.materials]
+    if fields or uploads:
+        raise NotAllowed("field_not_asked", *fields, *(f"/uploads/{material}" for material in uploads))
+    return (
+        e.Corrected(
+            at=command.at,
+            by=command.by,
+            submission=case.submission + 1,
+            digest=command.digest,
+            pointers=command.pointers,
+            materials=command.materials,
+        ),
+    )
+
+
+def _asked(pointer: str, asked: Sequence[str]) -> bool:
+    return any(pointer == a or pointer.startswith(f"{a}/") for a in asked)
+
+
+def _reschedule(case: Case, command: c.Reschedule) -> Events:
+    if case.ending:
+        raise Conflict("case_ended")
+    if not case.service.pickup:
+        raise Conflict("no_pickup")
+    last = case.last_shipment(Leg.PICKUP)
+    waiting = case.receipts and case.missing_originals
+    if case.originals_complete or (last and last.left_at and not last.failed and not waiting):
+        raise Conflict("already_picked_up")
+    if command.window.start <= command.at or command.window.end <= command.window.start:
+        raise Invalid("window_not_in_the_future", "/window")
+    return (e.PickupRescheduled(at=command.at, by=command.by, window=command.window),)
+
+
+def _withdraw(case: Case, command: c.Withdraw) -> Events:
+    if case.ending == "withdrawn":
+        return ()
+    if case.decided:
+        raise Conflict("already_decided")
+    return (e.Withdrawn(at=command.at, by=command.by, note=command.note),)
+
+
+def _rate(case: Case, command: c.Rate) -> Events:
+    if case.ending not in ("closed", "rejected"):
+        raise Conflict("case_not_ended")
+    if command.department and command.department not in {task.department for task in case.terms}:
+        raise Invalid("unknown_department", "/department")
+    if isinstance(command.stars, bool) or command.stars not in range(1, 6):
+        raise Invalid("stars_out_of_range", "/stars")
+    if any(rating.department == command.department for rating in case.ratings):
+        raise Conflict("already_rated")
+    return (
+        e.Rated(at=command.at, by=command.by, department=command.department, stars=command.stars, note=command.note),
+    )
+
+
+# --- the desk ---
+
+
+def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
+    listed = {material.code for material in case.service.materials if material.original}
+    unknown = [code for code in (*command.present, *command.missing) if code not in listed]
+    if unknown:
+        raise Invalid("material_not_on_the_list", *(f"/items/{code}" for code in unknown))
+    if not any(s.booked for s in case.attempts(Leg.PICKUP)):
+        raise Conflict("no_pickup_ordered")
+    if case.originals_complete:
+        raise Conflict("originals_already_received")
+    received = {code for receipt in case.receipts for code in receipt.present}
+    required = {material.code for material in case.service.materials if material.original and material.required}
+    missing = tuple(sorted(required - received - set(command.present)))
+    receipt = e.OriginalsReceived(
+        at=command.at,
+        by=command.by,
+        present=command.present,
+        missing=tuple(dict.fromkeys((*missing, *command.missing))),
+        sealed=command.sealed,
+        note=command.note,
+    )
+    if case.ending or not missing or case.open_correction:
+        return (receipt,)
+    asked = e.CorrectionRequested(
+        at=command.at, by=command.by, task="", pointers=(), materials=missing, note=command.note
+    )
+    return receipt, asked
+
+
+def _decide_task(case: Case, command: c.DecideTask) -> Events:
+    terms = case.service.task(command.task)
+    if terms is None or command.task not in case.task_codes:
+        raise NotFound("unknown_task", "/task")
+    if terms.department not in command.departments:
+        raise NotAllowed("forbidden")
+    if command.by in {receipt.by for receipt in case.receipts}:
+        raise NotAllowed("acceptance_and_approval_must_be_separate")
+    if command.decision not in ("approve", "reject", "correct"):
+        raise Invalid("unknown_decision", "/decision")
+    if command.decision != "approve" and not command.note:
+        raise Invalid("reason_missing", "/reason")
+    task = case.task(command.task)
+    if task is not None and task.decision:
+        raise Conflict("task_already_decided")
+    if case.ending:
+        raise Conflict("case_ended")
+    if task is None:
+        raise Conflict("task_not_open")
+    if case.open_correction:
+        raise Conflict("correction_under_way")
+    return _decision(case, command)
+
+
+def _decision(case: Case, command: c.DecideTask) -> Events:
+    if command.decision == "correct":
+        return (_correction(case, command),)
+    decided = e.TaskDecided(
+        at=command.at, by=command.by, task=command.task, decision=command.decision, note=command.note
+    )
+    if command.decision == "approve":
+        return (decided,)
+    return decided, e.Rejected(at=command.at, by=command.by, task=command.task)
+
+
+def _correction(case: Case, command: c.DecideTask) -> e.Event:
+    terms = case.service.task(command.task)
+    assert terms is not None
+    if sum(1 for correction in case.corrections if correction.task) >= case.service.correction_rounds:
+        raise Conflict("too_many_corrections")
+    if not command.pointers:
+        raise Invalid("pointers_missing", "/pointers")
+    # A reviewer may ask only for what the list names: fields that the task reads, and uploads of listed materials.
+    uploads = {f"/uploads/{m.code}": m.code for m in case.service.materials if m.upload}
+    unknown = [p for p in command.pointers if p not in uploads and not _asked(p, terms.reads)]
+    if unknown:
+        raise Invalid("unknown_pointer", *unknown)
+    return e.CorrectionRequested(
+        at=command.at,
+        by=command.by,
+        task=command.task,
+        pointers=tuple(p for p in command.pointers if p not in uploads),
+        materials=tuple(uploads[p] for p in command.pointers if p in uploads),
+        note=command.note,
+    )
+
+
+def _dispatch(case: Case, command: c.Dispatch) -> Events:
+    leg = Leg.RETURN if case.ending in ("rejected", "withdrawn") else Leg.DELIVERY
+    if leg is Leg.DELIVERY and not (case.service.delivery and case.all_approved and case.certificates_complete):
+        raise Conflict("not_ready_for_dispatch")
+    if case.packing is not None:
+        raise Conflict("already_dispatched")
+    wanted = _wanted_contents(case, leg)
+    if not wanted:
+        raise Conflict("nothing_to_dispatch")
+    if set(command.contents) != wanted:
+        raise Invalid("wrong_contents", "/contents")
+    return (e.Packed(at=command.at, by=command.by, leg=leg, contents=tuple(sorted(wanted))),)
+
+
+def _wanted_contents(case: Case, leg: Leg) -> set[str]:
+    """What has to be in the envelope: everything that the hall holds and does not keep."""
+    certificate = {"certificate"} if leg is Leg.DELIVERY and case.certificates else set()
+    return certificate | ({"originals"} if case.returnable_at_hall else set())
+
+
+def _revoke(case: Case, command: c.Revoke) -> Events:
+    certificate = next((item for item in case.certificates if item.number == command.number), None)
+    if certificate is None:
+        raise NotFound("unknown_certificate")
+    if certificate.revoked:
+        return ()
+    if not command.note:
+        raise Invalid("reason_missing", "/reason")
+    return (e.CertificateRevoked(at=command.at, by=command.by, number=command.number, note=command.note),)
+
+
+# --- what vendors did: never refused, written down once ---
+
+
+def _record_checkout(case: Case, command: c.RecordCheckout) -> Events:
+    known = next((checkout for checkout in case.checkouts if checkout.id == command.checkout), None)
+    opened: Events = ()
+    if known is None:
+        opened = (
+            e.CheckoutOpened(
+                at=command.at,
+                by=command.by,
+                checkout=command.checkout,
+                url=command.url,
+                amount=command.amount,
+                expires_at=command.expires_at,
+            ),
+        )
+    if command.state == "paid" and command.payment not in {payment.id for payment in case.payments}:
+        return (*opened, _payment(case, command))
+    if command.state == "expired" and (known is None or known.state == "open"):
+        return (*opened, e.CheckoutExpired(at=command.at, by=command.by, checkout=command.checkout))
+    return opened
+
+
+def _payment(case: Case, command: c.RecordCheckout) -> e.Event:
+    fits = command.amount == case.fee and command.currency == case.service.currency
+    type_ = e.FeePaid if fits and not case.payment and not case.ending else e.SurplusPaid
+    return type_(
+        at=command.at, by=command.by, checkout=command.checkout, payment=command.payment, amount=command.amount
+    )
+
+
+def _record_refund(case: Case, command: c.RecordRefund) -> Events:
+    refund = next((refund for refund in case.refunds if refund.number == command.refund), None)
+    if refund is None or refund.state in ("done", "failed"):
+        return ()
+    at, by, number, vendor = command.at, command.by, command.refund, command.vendor
+    if command.state == "succeeded":
+        return (e.RefundDone(at=at, by=by, refund=number, vendor=vendor),)
+    if command.state in ("failed", "canceled"):
+        return (e.RefundFailed(at=at, by=by, refund=number, vendor=vendor, code=command.code),)
+    return (e.RefundSent(at=at, by=by, refund=number, vendor=vendor),) if refund.state == "owed" else ()
+
+
+def _request_courier(case: Case, command: c.RequestCourier) -> Events:
+    if case.shipment(command.leg, command.attempt):
+        return ()
+    return (_requested(case, command),)
+
+
+def _requested(case: Case, command: c.RequestCourier | c.RecordNews) -> e.Event:
+    return e.CourierRequested(
+        at=command.at,
+        by=command.by,
+        leg=command.leg,
+        attempt=command.attempt,
+        courier=command.courier,
+        order=f"{case.number}-{command.leg}-{command.attempt}",
+        window=command.window if isinstance(command, c.RequestCourier) else None,
+    )
+
+
+def _record_courier_order(case: Case, command: c.RecordCourierOrder) -> Events:
+    shipment = case.shipment(command.leg, command.attempt)
+    if shipment is None or (shipment.booked and (shipment.waybill or not command.waybill)):
+        return ()
+    return (
+        e.CourierOrdered(
+            at=command.at, by=command.by, leg=command.leg, attempt=command.attempt, waybill=command.waybill
+        ),
+    )
+
+
+def _record_courier_refusal(case: Case, command: c.RecordCourierRefusal) -> Events:
+    shipment = case.shipment(command.leg, command.attempt)
+    if shipment is None or shipment.booked or shipment.ending:
+        return ()
+    return (
+        e.CourierRefused(at=command.at, by=command.by, leg=command.leg, attempt=command.attempt, code=command.code),
+    )
+
+
+def _record_cancellation(case: Case, command: c.RecordCancellation) -> Events:
+    shipment = case.shipment(command.leg, command.attempt)
+    if shipment is None or shipment.ending or not shipment.live:
+        return ()
+    type_ = e.CourierCancelled if command.done else e.CancellationRefused
+    return (type_(at=command.at, by=command.by, leg=command.leg, attempt=command.attempt),)
+
+
+def _record_news(case: Case, command: c.RecordNews) -> Events:
+    shipment = case.shipment(command.leg, command.attempt)
+    if shipment and is_known(command.identity, shipment.moves):
+        return ()
+    moved = e.ShipmentMoved(
+        at=command.at,
+        by=command.by,
+        leg=command.leg,
+        attempt=command.attempt,
+        waybill=command.waybill,
+        state=command.state,
+        happened_at=command.happened_at,
+        code=command.code,
+        identity=command.identity,
+        undoes=command.undoes,
+    )
+    return (moved,) if shipment else (_requested(case, command), moved)
+
+
+# --- what the hall did ---
+
+
+def _record_certificate(case: Case, command: c.RecordCertificate) -> Events:
+    terms = case.service.task(command.task)
+    if terms is None or terms.certificate is None:
+        raise NotFound("unknown_certificate")
+    if any(certificate.task == command.task for certificate in case.certificates):
+        return ()
+    # The back door is shut here: no certificate without an accepted case and its department's approval.
+    if case.ending or not case.all_approved:
+        raise Conflict("not_approved")
+    return (
+        e.CertificateIssued(
+            at=command.at,
+            by=command.by,
+            task=command.task,
+            certificate=terms.certificate.code,
+            number=command.number,
+            digest=command.digest,
+            valid_until=command.valid_until,
+        ),
+    )
+
+
+def _record_message(case: Case, command: c.RecordMessage) -> Events:
+    if command.happening in case.told:
+        return ()
+    return (e.MessageSent(at=command.at, by=command.by, happening=command.happening),)
+
+
+def _lapse(case: Case, command: c.Lapse) -> Events:
+    return () if case.ending or case.settled_at else (e.Lapsed(at=command.at, by=command.by),)
+
+
+def _close(case: Case, command: c.Close) -> Events:
+    return (e.Closed(at=command.at, by=command.by),) if may_close(case) else ()
+
+
+def may_close(case: Case) -> bool:
+    """Everything is done: approved, handed over and, where a courier brings it, delivered."""
+    if case.ending or not case.all_approved or not case.certificates_complete or not case.terms:
+        return False
+    if not case.service.delivery:
+        return not case.returnable_at_hall
+    last = case.last_shipment(Leg.DELIVERY)
+    return last is not None and last.state == "delivered"
+
+
+def _turn_light(case: Case, command: c.TurnLight) -> Events:
+    task = case.task(command.task)
+    if task is None or task.decision or case.ending or case.open_correction:
+        return ()
+    term = case.task_term(task, command.at)
+    light = "red" if command.at >= term.due else "yellow" if command.at >= term.yellow else "green"
+    if light in ("green", task.light):
+        return ()
+    return (e.LightTurned(at=command.at, by=command.by, task=command.task, light=light),)
+
+
+def _break_promise(case: Case, command: c.BreakPromise) -> Events:
+    term = case.promise_term(command.at)
+    over = case.promise_broken or case.ending or case.handed_over_at or case.open_correction
+    if term is None or over or command.at < term.due:
+        return ()
+    return (e.PromiseBroken(at=command.at, by=command.by),)
+
+
+# --- what follows by itself ---
+
+
+def _task_starts(case: Case, command: c.Command) -> Events:
+    if case.ending or case.settled_at is None:
+        return ()
+    started = {task.code for task in case.tasks}
+    return tuple(
+        e.TaskStarted(at=command.at, by=command.by, task=task.code)
+        for task in case.terms
+        if task.code not in started
+        and (task.stage is Stage.PRE_CHECK or (case.pre_checked and case.originals_complete))
+        and all(case.approved(code) for code in task.after if code in case.task_codes)
+    )
+
+
+def _refunds(case: Case, command: c.Command) -> Events:
+    """Money that goes back: surplus payments whole, and the lines that an early end or a broken promise gives back."""
+    for payment in case.payments:
+        if payment.surplus and not case.refunded(payment.id):
+            return (_refund(case, command, payment.id, payment.amount, (), "surplus"),)
+    kept = case.payment
+    if kept is None:
+        return ()
+    lines = tuple(line for line in _lines_to_refund(case) if line.code not in case.refunded_lines and line.amount)
+    if not lines:
+        return ()
+    reason = case.ending if case.ending in ("withdrawn", "rejected", "lapsed") else "promise_broken"
+    return (_refund(case, command, kept.id, sum(line.amount for line in lines), lines, reason),)
+
+
+def _lines_to_refund(case: Case) -> tuple[Line, ...]:
+    if case.ending in ("withdrawn", "rejected", "lapsed"):
+        until = {line.code: line.refund_until for line in case.service.fee_lines}
+        return tuple(line for line in case.lines if line.code in until and not case.reached(until[line.code]))
+    if case.promise_broken:
+        return tuple(line for line in case.lines if line.code == case.service.promise.refund_line)
+    return ()
+
+
+def _refund(case: Case, command: c.Command, payment: str, amount: int, lines: tuple[Line, ...], reason: str) -> e.Event:
+    number = len(case.refunds) + 1
+    return e.RefundOwed(
+        at=command.at, by=command.by, refund=number, payment=payment, amount=amount, lines=lines, reason=reason
+    )
+
+
+_RULES: dict[type[c.Command], Callable[[Case, Any], Events]] = {
+    c.Submit: _submit,
+    c.Correct: _correct,
+    c.Reschedule: _reschedule,
+    c.Withdraw: _withdraw,
+    c.Rate: _rate,
+    c.ReceiveOriginals: _receive_originals,
+    c.DecideTask: _decide_task,
+    c.Dispatch: _dispatch,
+    c.Revoke: _revoke,
+    c.RecordCheckout: _record_checkout,
+    c.RecordRefund: _record_refund,
+    c.RequestCourier: _request_courier,
+    c.RecordCourierOrder: _record_courier_order,
+    c.RecordCourierRefusal: _record_courier_refusal,
+    c.RecordCancellation: _record_cancellation,
+    c.RecordNews: _record_news,
+    c.RecordCertificate: _record_certificate,
+    c.RecordMessage: _record_message,
+    c.Lapse: _lapse,
+    c.Close: _close,
+    c.TurnLight: _turn_light,
+    c.BreakPromise: _break_promise,
+}

@@ -1,0 +1,213 @@
+"""``due(case, now) -> steps``: what the hall owes this case. Level-triggered: whoever does a step asks again first.
+
+A step is owed from its time on, until an event makes it pointless. Its ``key`` is deterministic: handed to a vendor as
+idempotency key or order number, it makes doing a step twice have one effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.domain.case import Case, Shipment
+from chalicelib.domain.clock import next_working_day
+from chalicelib.domain.decide import may_close
+from chalicelib.domain.events import Window
+from chalicelib.domain.service import Leg
+
+ATTEMPTS = 3  # at one leg before a person has to look, or the applicant chooses another window
+ASK_CHECKOUT_AFTER = timedelta(minutes=5)  # the webhook should have come by then
+ASK_REFUND_AFTER = timedelta(days=1)
+PICKUP_GRACE = timedelta(hours=1)  # after the window's end, before the courier is asked
+SILENCE = timedelta(days=3)  # of a parcel under way, before the courier is asked
+# A worker that was about to order is given time to finish (its Lambda's limit) before its order is taken back.
+CANCEL_AFTER = timedelta(minutes=3)
+
+
+class Kind(StrEnum):
+    ASK_CHECKOUT = "ask_checkout"
+    EXPIRE_CHECKOUT = "expire_checkout"
+    LAPSE = "lapse"
+    ORDER_COURIER = "order_courier"
+    CANCEL_COURIER = "cancel_courier"
+    ASK_COURIER = "ask_courier"
+    REFUND = "refund"
+    ASK_REFUND = "ask_refund"
+    ISSUE = "issue"
+    NOTIFY = "notify"
+    TURN_LIGHT = "turn_light"
+    BREAK_PROMISE = "break_promise"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something owed from ``at`` on. ``subject`` says which: a checkout, ``pickup-1``, a refund's number, a task …"""
+
+    kind: Kind
+    subject: str
+    at: datetime
+
+    def key(self, case: str) -> str:
+        return f"{case}-{self.kind}-{self.subject}" if self.subject else f"{case}-{self.kind}"
+
+
+def due(case: Case, now: datetime) -> tuple[Step, ...]:
+    """The steps that are owed by now, oldest first."""
+    return tuple(step for step in agenda(case, now) if step.at <= now)
+
+
+def attention_at(case: Case, now: datetime) -> datetime | None:
+    """When the case next needs a look: the earliest step's time, None when nothing will ever be owed by itself."""
+    return min((step.at for step in agenda(case, now)), default=None)
+
+
+def agenda(case: Case, now: datetime) -> tuple[Step, ...]:
+    """All that is owed now or will be when time passes and nobody does anything."""
+    if case.submitted_at is None:
+        return ()
+    steps = [*_payment(case), *_refunds(case), *_couriers(case), *_results(case), *_terms(case, now), *_messages(case)]
+    return tuple(sorted(steps, key=lambda step: (step.at, step.kind, step.subject)))
+
+
+def _payment(case: Case) -> Iterator[Step]:
+    assert case.submitted_at is not None
+    unpaid = case.settled_at is None and not case.ending
+    for checkout in case.open_checkouts:
+        if unpaid:
+            yield Step(Kind.ASK_CHECKOUT, checkout.id, checkout.opened_at + ASK_CHECKOUT_AFTER)
+        else:
+            yield Step(Kind.EXPIRE_CHECKOUT, checkout.id, case.ended_at or case.settled_at or checkout.opened_at)
+    if unpaid:
+        yield Step(Kind.LAPSE, "", case.submitted_at + timedelta(days=case.service.payment_days))
+
+
+def _refunds(case: Case) -> Iterator[Step]:
+    for refund in case.refunds:
+        if refund.state == "owed":
+            paid = next(payment for payment in case.payments if payment.id == refund.payment)
+            yield Step(Kind.REFUND, str(refund.number), case.ended_at or paid.at)
+        elif refund.state == "sent" and refund.sent_at:
+            yield Step(Kind.ASK_REFUND, str(refund.number), refund.sent_at + ASK_REFUND_AFTER)
+
+
+def _couriers(case: Case) -> Iterator[Step]:
+    for shipment in case.shipments:
+        if shipment.live:
+            yield from _live_shipment(case, shipment)
+    for leg in Leg:
+        since = courier_owed_since(case, leg)
+        if since:
+            yield Step(Kind.ORDER_COURIER, f"{leg}-{len(case.attempts(leg)) + 1}", since)
+
+
+def _live_shipment(case: Case, shipment: Shipment) -> Iterator[Step]:
+    subject = f"{shipment.leg}-{shipment.attempt}"
+    if unwanted(case, shipment):
+        yield Step(Kind.CANCEL_COURIER, subject, max(_unwanted_since(case), shipment.requested_at + CANCEL_AFTER))
+    elif not shipment.booked:
+        yield Step(Kind.ORDER_COURIER, subject, shipment.requested_at)
+    elif not (shipment.leg is Leg.PICKUP and case.originals_complete):
+        last = max((move.at for move in shipment.moves), default=shipment.requested_at)
+        expected = shipment.window.end + PICKUP_GRACE if shipment.window and not shipment.left_at else last + SILENCE
+        yield Step(Kind.ASK_COURIER, subject, max(expected, last))
+
+
+def unwanted(case: Case, shipment: Shipment) -> bool:
+    """A courier that has not come yet and need not come any more: the case has ended, or another window was chosen."""
+    if shipment.leg is not Leg.PICKUP or shipment.left_at or shipment.ending == "kept":
+        return False
+    rescheduled = case.window_chosen_at is not None and case.window_chosen_at > shipment.requested_at
+    return bool(case.ending) or rescheduled or case.originals_complete
+
+
+def _unwanted_since(case: Case) -> datetime:
+    times = (case.ended_at, case.window_chosen_at)
+    return max(at for at in times if at is not None)
+
+
+def courier_owed_since(case: Case, leg: Leg) -> datetime | None:
+    """Since when a new attempt at this leg is owed; None when none is."""
+    if any(shipment.live for shipment in case.attempts(leg)):
+        return None
+    return _pickup_owed_since(case) if leg is Leg.PICKUP else _parcel_owed_since(case, leg)
+
+
+def _pickup_owed_since(case: Case) -> datetime | None:
+    ready = case.service.pickup and not case.ending and case.settled_at and case.pre_checked
+    if not ready or case.originals_complete or case.window_chosen_at is None:
+        return None
+    last = case.last_shipment(Leg.PICKUP)
+    if last is None:
+        checked = [task.decided_at for task in case.tasks if task.decided_at]
+        return max([case.settled_at, *checked]) if case.settled_at else None
+    if last.failed:
+        return _retry_since(case, Leg.PICKUP, case.window_chosen_at)
+    # The last envelope came, but not all was in it: the applicant chooses a window for the rest.
+    receipt = case.receipts[-1] if case.receipts else None
+    return case.window_chosen_at if receipt and case.window_chosen_at > receipt.at else None
+
+
+def _parcel_owed_since(case: Case, leg: Leg) -> datetime | None:
+    if case.packing is None or case.packing.leg is not leg:
+        return None
+    if any(shipment.left_at and shipment.requested_at >= case.packing.at for shipment in case.attempts(leg)):
+        return None
+    return _retry_since(case, leg, case.packing.at)
+
+
+def _retry_since(case: Case, leg: Leg, since: datetime) -> datetime | None:
+    tried = [shipment for shipment in case.attempts(leg) if shipment.requested_at >= since]
+    if len(tried) >= ATTEMPTS:
+        return None
+    return max([since, *(shipment.requested_at for shipment in tried)])
+
+
+def _results(case: Case) -> Iterator[Step]:
+    if case.ending:
+        return
+    if case.all_approved and case.terms:
+        approved_at = max(task.decided_at for task in case.tasks if task.decided_at)
+        issued = {certificate.task for certificate in case.certificates}
+        for task in case.terms:
+            if task.certificate and task.code not in issued:
+                yield Step(Kind.ISSUE, task.code, approved_at)
+    if may_close(case):
+        yield Step(Kind.CLOSE, "", case.handed_over_at or case.submitted_at or _never(case))
+
+
+def _never(case: Case) -> datetime:
+    raise ValueError(f"case {case.number} was never submitted")
+
+
+def _terms(case: Case, now: datetime) -> Iterator[Step]:
+    if case.ending or case.open_correction:
+        return
+    for task in case.tasks:
+        if not task.decision and task.light != "red":
+            term = case.task_term(task, now)
+            yield Step(Kind.TURN_LIGHT, task.code, term.yellow if task.light == "green" else term.due)
+    promise = case.promise_term(now)
+    if promise and not case.promise_broken and not case.handed_over_at:
+        yield Step(Kind.BREAK_PROMISE, "", promise.due)
+
+
+def _messages(case: Case) -> Iterator[Step]:
+    for happening in case.happenings:
+        if happening.key not in case.told:
+            yield Step(Kind.NOTIFY, happening.key, happening.at)
+
+
+def pickup_window(case: Case, now: datetime) -> Window | None:
+    """The window to order a pickup for: the applicant's, or when that has passed, the same hours of the next working
+    day."""
+    window = case.window
+    if window is None or window.end > now:
+        return window
+    zone = case.calendar.zone
+    start, end = window.start.astimezone(zone), window.end.astimezone(zone)
+    day = next_working_day(now.astimezone(zone).date(), case.calendar)
+    moved = start.replace(year=day.year, month=day.month, day=day.day)
+    return Window(moved, moved + (end - start))

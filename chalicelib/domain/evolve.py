@@ -1,0 +1,276 @@
+"""``evolve(case, event) -> case``: what an event means. No rule can refuse here: what is in the log has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.domain import events as e
+from chalicelib.domain.case import (
+    Case,
+    Checkout,
+    Correction,
+    IssuedCertificate,
+    Packing,
+    Payment,
+    Rating,
+    Receipt,
+    Refund,
+    Shipment,
+    Task,
+    fold_happening,
+)
+from chalicelib.domain.commit import Commit
+from chalicelib.domain.service import Leg
+from chalicelib.domain.shipments import Move
+
+
+def evolve(case: Case, event: e.Event) -> Case:
+    """The case after one more event. KeyError for an event that this version of the hall does not know."""
+    return _MEANING[type(event)](case, event)
+
+
+def fold(case: Case, commits: Iterable[Commit]) -> Case:
+    """The case after all its commits, in the order of their versions."""
+    for commit in commits:
+        for event in commit.events:
+            case = evolve(case, event)
+        case = replace(case, version=commit.version)
+    return case
+
+
+def _submitted(case: Case, event: e.Submitted) -> Case:
+    case = replace(
+        case,
+        language=event.language,
+        submitted_at=event.at,
+        idempotency=event.idempotency,
+        request=event.request,
+        submission=1,
+        digest=event.digest,
+        lines=event.lines,
+        task_codes=event.tasks,
+        window=event.window,
+        window_chosen_at=event.at,
+    )
+    return fold_happening(case, "submitted", "submitted", event.at)
+
+
+def _checkout_opened(case: Case, event: e.CheckoutOpened) -> Case:
+    checkout = Checkout(event.checkout, event.url, event.amount, event.at, event.expires_at)
+    return replace(case, checkouts=(*case.checkouts, checkout))
+
+
+def _checkout_expired(case: Case, event: e.CheckoutExpired) -> Case:
+    return _checkout_state(case, event.checkout, "expired")
+
+
+def _checkout_state(case: Case, id: str, state: str) -> Case:
+    return replace(case, checkouts=tuple(replace(c, state=state) if c.id == id else c for c in case.checkouts))
+
+
+def _fee_paid(case: Case, event: e.FeePaid) -> Case:
+    return fold_happening(_paid(case, event, surplus=False), "paid", "paid", event.at)
+
+
+def _surplus_paid(case: Case, event: e.SurplusPaid) -> Case:
+    return _paid(case, event, surplus=True)
+
+
+def _paid(case: Case, event: e.FeePaid | e.SurplusPaid, *, surplus: bool) -> Case:
+    payment = Payment(event.payment, event.checkout, event.amount, event.at, surplus)
+    return _checkout_state(replace(case, payments=(*case.payments, payment)), event.checkout, "paid")
+
+
+def _refund_owed(case: Case, event: e.RefundOwed) -> Case:
+    refund = Refund(event.refund, event.payment, event.amount, event.lines, event.reason)
+    return replace(case, refunds=(*case.refunds, refund))
+
+
+def _refund_sent(case: Case, event: e.RefundSent) -> Case:
+    return _refund(case, event.refund, state="sent", vendor=event.vendor, sent_at=event.at)
+
+
+def _refund_done(case: Case, event: e.RefundDone) -> Case:
+    case = _refund(case, event.refund, state="done", vendor=event.vendor)
+    return fold_happening(case, f"refunded-{event.refund}", "refunded", event.at)
+
+
+def _refund_failed(case: Case, event: e.RefundFailed) -> Case:
+    return _refund(case, event.refund, state="failed", vendor=event.vendor)
+
+
+def _refund(case: Case, number: int, **changes: Any) -> Case:
+    return replace(case, refunds=tuple(replace(r, **changes) if r.number == number else r for r in case.refunds))
+
+
+def _task_started(case: Case, event: e.TaskStarted) -> Case:
+    return replace(case, tasks=(*case.tasks, Task(event.task, event.at)))
+
+
+def _task_decided(case: Case, event: e.TaskDecided) -> Case:
+    case = _task(case, event.task, decision=event.decision, decided_at=event.at, by=event.by)
+    if case.all_approved:
+        case = fold_happening(case, "approved", "approved", event.at)
+    return case
+
+
+def _light_turned(case: Case, event: e.LightTurned) -> Case:
+    return _task(case, event.task, light=event.light)
+
+
+def _task(case: Case, code: str, **changes: Any) -> Case:
+    return replace(case, tasks=tuple(replace(t, **changes) if t.code == code else t for t in case.tasks))
+
+
+def _correction_requested(case: Case, event: e.CorrectionRequested) -> Case:
+    number = len(case.corrections) + 1
+    correction = Correction(number, event.task, event.pointers, event.materials, event.note, event.at)
+    case = replace(case, corrections=(*case.corrections, correction))
+    return fold_happening(case, f"correction-{number}", "correction_requested", event.at)
+
+
+def _corrected(case: Case, event: e.Corrected) -> Case:
+    case = replace(case, submission=event.submission, digest=event.digest)
+    return _correction_done(case, event)
+
+
+def _correction_done(case: Case, event: e.Event) -> Case:
+    corrections = tuple(c if c.done_at else replace(c, done_at=event.at) for c in case.corrections)
+    return replace(case, corrections=corrections)
+
+
+def _pickup_rescheduled(case: Case, event: e.PickupRescheduled) -> Case:
+    return replace(case, window=event.window, window_chosen_at=event.at)
+
+
+def _courier_requested(case: Case, event: e.CourierRequested) -> Case:
+    shipment = Shipment(Leg(event.leg), event.attempt, event.courier, event.order, event.window, event.at)
+    return replace(case, shipments=(*case.shipments, shipment))
+
+
+def _courier_ordered(case: Case, event: e.CourierOrdered) -> Case:
+    return _shipment(case, event.leg, event.attempt, waybill=event.waybill, booked=True, ending="")
+
+
+def _courier_refused(case: Case, event: e.CourierRefused) -> Case:
+    return _shipment(case, event.leg, event.attempt, ending="refused")
+
+
+def _courier_cancelled(case: Case, event: e.CourierCancelled) -> Case:
+    return _shipment(case, event.leg, event.attempt, ending="cancelled")
+
+
+def _cancellation_refused(case: Case, event: e.CancellationRefused) -> Case:
+    return _shipment(case, event.leg, event.attempt, ending="kept")
+
+
+def _shipment(case: Case, leg: str, attempt: int, **changes: Any) -> Case:
+    shipment = case.shipment(leg, attempt)
+    return case.with_shipment(replace(shipment, **changes)) if shipment else case
+
+
+def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
+    before = case.shipment(event.leg, event.attempt)
+    if before is None:
+        return case
+    move = Move(event.state, event.happened_at, event.code, event.identity, event.undoes)
+    waybill = before.waybill or event.waybill
+    after = replace(before, waybill=waybill, booked=True, ending="", moves=(*before.moves, move))
+    case = case.with_shipment(after)
+    if after.leg is not Leg.PICKUP and after.state == "returned" != before.state:
+        case = replace(case, packing=None)  # the envelope is back at the hall and waits for a new dispatch
+    return _shipment_happening(case, after, event)
+
+
+def _shipment_happening(case: Case, shipment: Shipment, event: e.ShipmentMoved) -> Case:
+    leg, attempt = shipment.leg, shipment.attempt
+    if leg is Leg.PICKUP and shipment.left_at:
+        return fold_happening(case, f"picked_up-{attempt}", "picked_up", event.at)
+    if leg is not Leg.PICKUP and shipment.state == "delivered":
+        return fold_happening(case, f"{leg}-delivered-{attempt}", "delivered", event.at)
+    if leg is not Leg.PICKUP and shipment.left_at:
+        return fold_happening(case, f"{leg}-dispatched-{attempt}", "dispatched", event.at)
+    return case
+
+
+def _originals_received(case: Case, event: e.OriginalsReceived) -> Case:
+    receipt = Receipt(event.present, event.missing, event.at, event.by)
+    case = replace(case, receipts=(*case.receipts, receipt))
+    correction = case.open_correction
+    if correction and correction.materials and not case.missing_originals:
+        return _correction_done(case, event)
+    return case
+
+
+def _certificate_issued(case: Case, event: e.CertificateIssued) -> Case:
+    certificate = IssuedCertificate(
+        event.task, event.certificate, event.number, event.digest, event.at, event.valid_until
+    )
+    return replace(case, certificates=(*case.certificates, certificate))
+
+
+def _certificate_revoked(case: Case, event: e.CertificateRevoked) -> Case:
+    certificates = tuple(replace(c, revoked=True) if c.number == event.number else c for c in case.certificates)
+    return replace(case, certificates=certificates)
+
+
+def _packed(case: Case, event: e.Packed) -> Case:
+    return replace(case, packing=Packing(Leg(event.leg), event.contents, event.at))
+
+
+def _ended(code: str) -> Callable[[Case, e.Event], Case]:
+    def meaning(case: Case, event: e.Event) -> Case:
+        case = replace(_correction_done(case, event), ending=code, ended_at=event.at)
+        return case if code == "closed" else fold_happening(case, code, code, event.at)
+
+    return meaning
+
+
+def _rated(case: Case, event: e.Rated) -> Case:
+    return replace(case, ratings=(*case.ratings, Rating(event.department, event.stars, event.note)))
+
+
+def _message_sent(case: Case, event: e.MessageSent) -> Case:
+    return replace(case, told=case.told | {event.happening})
+
+
+def _promise_broken(case: Case, _event: e.PromiseBroken) -> Case:
+    return replace(case, promise_broken=True)
+
+
+_MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {
+    e.Submitted: _submitted,
+    e.CheckoutOpened: _checkout_opened,
+    e.CheckoutExpired: _checkout_expired,
+    e.FeePaid: _fee_paid,
+    e.SurplusPaid: _surplus_paid,
+    e.Lapsed: _ended("lapsed"),
+    e.RefundOwed: _refund_owed,
+    e.RefundSent: _refund_sent,
+    e.RefundDone: _refund_done,
+    e.RefundFailed: _refund_failed,
+    e.TaskStarted: _task_started,
+    e.TaskDecided: _task_decided,
+    e.CorrectionRequested: _correction_requested,
+    e.Corrected: _corrected,
+    e.PickupRescheduled: _pickup_rescheduled,
+    e.CourierRequested: _courier_requested,
+    e.CourierOrdered: _courier_ordered,
+    e.CourierRefused: _courier_refused,
+    e.CourierCancelled: _courier_cancelled,
+    e.CancellationRefused: _cancellation_refused,
+    e.ShipmentMoved: _shipment_moved,
+    e.OriginalsReceived: _originals_received,
+    e.CertificateIssued: _certificate_issued,
+    e.CertificateRevoked: _certificate_revoked,
+    e.Packed: _packed,
+    e.Rejected: _ended("rejected"),
+    e.Withdrawn: _ended("withdrawn"),
+    e.Closed: _ended("closed"),
+    e.Rated: _rated,
+    e.MessageSent: _message_sent,
+    e.LightTurned: _light_turned,
+    e.PromiseBroken: _promise_broken,
+}
