@@ -1,0 +1,122 @@
+"""Payments in memory: what Stripe would do, without Stripe. Held to the same contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain.money import Money
+from chalicelib.ports import Checkout, CheckoutLine, Refund, VendorRejected
+
+SHORTEST, LONGEST = timedelta(minutes=30), timedelta(hours=24)  # Stripe's limits for an open checkout
+
+
+@dataclass(slots=True)
+class MemoryPayments:
+    """Implements ports.Payments. ``clock`` gives an aware now; ``pay``, ``decline`` and ``expire`` are the applicant's
+    and time's doing."""
+
+    clock: Callable[[], datetime]
+    checkouts: dict[str, Checkout] = field(default_factory=dict)
+    refunds: dict[str, tuple[str, Refund]] = field(default_factory=dict)  # by key, with the payment
+    _opened: dict[str, tuple[object, str]] = field(default_factory=dict)  # by key: content and id
+
+    def open_checkout(
+        self,
+        key: str,
+        case: str,
+        lines: Sequence[CheckoutLine],
+        currency: str,
+        *,
+        language: str,
+        return_url: str,
+        expires_at: datetime,
+    ) -> Checkout:
+        """Open a checkout; VendorRejected ``idempotency_error`` when the key was used for other content."""
+        content = (case, tuple(lines), currency, language, return_url, expires_at)
+        if key in self._opened:
+            return self._opened_before(key, content)
+        amount = sum(line.amount for line in lines)
+        if amount <= 0 or not SHORTEST <= expires_at - self.clock() < LONGEST:
+            raise VendorRejected("memory", "invalid_request_error")
+        id = f"cs_{len(self.checkouts) + 1}"
+        url = f"https://pay.invalid/{id}"
+        self.checkouts[id] = Checkout(id, url, "open", Money(amount, currency), expires_at.replace(microsecond=0), case)
+        self._opened[key] = content, id
+        return self.checkouts[id]
+
+    def checkout(self, id: str) -> Checkout:
+        """A checkout as it is now. VendorRejected ``resource_missing``: there is none."""
+        if id not in self.checkouts:
+            raise VendorRejected("memory", "resource_missing")
+        found = self.checkouts[id]
+        if found.state == "open" and found.expires_at <= self.clock():
+            return self._put(replace(found, state="expired", url=""))
+        return found
+
+    def expire_checkout(self, id: str) -> Checkout:
+        """Close an open checkout; one that is paid or expired already is given as it is."""
+        found = self.checkout(id)
+        return self._put(replace(found, state="expired", url="")) if found.state == "open" else found
+
+    def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:
+        """Give back part of a payment; the same ``key`` gives the same refund, as it is now."""
+        paid = self._paid(payment)
+        if amount.currency != paid.currency:
+            raise VendorRejected("memory", "currency_mismatch")
+        if key in self.refunds:
+            return self._refunded_before(key, payment, amount)
+        left = paid.amount - sum(r.amount.amount for p, r in self.refunds.values() if p == payment and _counts(r))
+        if not 0 < amount.amount <= left:
+            raise VendorRejected("memory", "invalid_request_error" if left else "charge_already_refunded")
+        made = Refund(f"re_{len(self.refunds) + 1}", "succeeded", amount)
+        self.refunds[key] = payment, made
+        return made
+
+    def pay(self, id: str) -> Checkout:
+        """The applicant pays, unless the checkout is over."""
+        found = self.checkout(id)
+        if found.state != "open":
+            return found
+        return self._put(replace(found, state="paid", url="", payment=f"pi_{id}"))
+
+    def decline(self, id: str) -> Checkout:
+        """The applicant's card is declined: the checkout stays as it is."""
+        return self.checkout(id)
+
+    def expire(self, id: str) -> Checkout:
+        """The checkout's time runs out."""
+        return self.expire_checkout(id)
+
+    def settle(self, key: str, state: str, reason: str = "") -> Refund:
+        """The bank's last word on a refund: ``succeeded``, ``failed``, or ``pending`` for none yet."""
+        payment, made = self.refunds[key]
+        self.refunds[key] = payment, replace(made, state=state, reason=reason)
+        return self.refunds[key][1]
+
+    def _put(self, checkout: Checkout) -> Checkout:
+        self.checkouts[checkout.id] = checkout
+        return checkout
+
+    def _opened_before(self, key: str, content: object) -> Checkout:
+        before, id = self._opened[key]
+        if before != content:
+            raise VendorRejected("memory", "idempotency_error")
+        return self.checkouts[id]
+
+    def _refunded_before(self, key: str, payment: str, amount: Money) -> Refund:
+        before, made = self.refunds[key]
+        if (before, made.amount) != (payment, amount):
+            raise VendorRejected("memory", "idempotency_error")
+        return made
+
+    def _paid(self, payment: str) -> Money:
+        amount = next((c.amount for c in self.checkouts.values() if payment and c.payment == payment), None)
+        if amount is None:
+            raise VendorRejected("memory", "resource_missing")
+        return amount
+
+
+def _counts(refund: Refund) -> bool:
+    return refund.state not in ("failed", "canceled")

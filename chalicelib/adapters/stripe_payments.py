@@ -1,0 +1,286 @@
+"""Payments by Stripe Checkout (https://docs.stripe.com/api/checkout/sessions), through the official client.
+
+Stripe learns the fee lines, the language and the case number; nothing personal. What an applicant types on Stripe's
+page stays with Stripe.
+
+Stripe forgets an idempotency key after a day, our steps may be repeated for longer. So every refund carries its key as
+metadata and is looked for before it is made: the same key stays the same refund for good. A checkout needs no such care,
+for it never lives longer than its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import requests
+import stripe
+import urllib3
+
+from chalicelib.domain.money import Money
+from chalicelib.ports import (
+    Checkout,
+    CheckoutLine,
+    Refund,
+    VendorError,
+    VendorRejected,
+    VendorTemporary,
+    VendorUnknown,
+)
+
+if TYPE_CHECKING:
+    from stripe.params import RefundCreateParams
+    from stripe.params.checkout import SessionCreateParams
+
+API_VERSION = "2026-10-28.endive"
+
+# Our languages by Stripe's names (`locale` of a Checkout Session); Stripe asks the browser for any other.
+LOCALES = {"zh-CN": "zh", "zh-TW": "zh-TW", "zh-HK": "zh-HK", "en": "en"}
+
+# https://docs.stripe.com/api/refunds/object#refund_object-status, less the ones that are called the same here.
+REFUND_STATES = {"requires_action": "pending"}
+
+READ_RETRIES = 2
+
+T = TypeVar("T")
+
+
+class StripePayments:
+    """Implements ports.Payments.
+
+    ``api_base`` "" is Stripe itself. Time-outs are in seconds. ``attempts`` is how often an effect is asked for while its
+    outcome is unknown: the second time makes up for the socket that a frozen Lambda lost.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        api_base: str = "",
+        *,
+        connect_timeout: float = 3,
+        read_timeout: float = 9,
+        attempts: int = 2,
+    ) -> None:
+        # It would write an installation id to the home directory and send it along with the platform's name.
+        stripe.enable_telemetry = False
+        self._attempts = attempts
+        self._http = stripe.RequestsClient(timeout=(connect_timeout, read_timeout))
+        self._stripe = stripe.StripeClient(
+            api_key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": api_base.rstrip("/")} if api_base else None,
+            http_client=self._http,
+        )
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        self._http.close()  # type: ignore[no-untyped-call]
+
+    def open_checkout(
+        self,
+        key: str,
+        case: str,
+        lines: Sequence[CheckoutLine],
+        currency: str,
+        *,
+        language: str,
+        return_url: str,
+        expires_at: datetime,
+    ) -> Checkout:
+        """Open a checkout; the same ``key`` and content give the same one, as it was when it was opened.
+
+        ``expires_at`` is content too, so it has to be the same at each repetition; Stripe takes 30 minutes to 24 hours
+        from its own now. VendorRejected ``idempotency_error``: the key was used for other content.
+        """
+        params: SessionCreateParams = {
+            "mode": "payment",
+            "line_items": [_line_item(line, currency) for line in lines],
+            "client_reference_id": case,
+            "metadata": {"case": case},
+            "payment_intent_data": {"metadata": {"case": case}},
+            "success_url": return_url,
+            "cancel_url": return_url,
+            "expires_at": int(expires_at.timestamp()),
+            "locale": LOCALES.get(language, "auto"),
+            "submit_type": "pay",
+            "adaptive_pricing": {"enabled": False},  # a public fee is charged in its own currency
+        }
+        return _checkout(
+            self._effect(lambda: self._stripe.v1.checkout.sessions.create(params, {"idempotency_key": key}))
+        )
+
+    def checkout(self, id: str) -> Checkout:
+        """A checkout as it is now. VendorRejected ``resource_missing``: there is none."""
+        session = self._read(
+            lambda: self._stripe.v1.checkout.sessions.retrieve(
+                id, {"expand": ["payment_intent"]}, {"max_network_retries": READ_RETRIES}
+            )
+        )
+        return _checkout(session)
+
+    def expire_checkout(self, id: str) -> Checkout:
+        """Close an open checkout; one that is paid or expired already is given as it is."""
+        try:
+            return _checkout(self._effect(lambda: self._stripe.v1.checkout.sessions.expire(id)))
+        except VendorRejected:
+            found = self.checkout(id)
+            if found.state == "open":
+                raise
+            return found
+
+    def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:
+        """Give back part of a payment; the same ``key`` gives the same refund, as it is now.
+
+        VendorRejected: more than is left (``charge_already_refunded``, ``invalid_request_error``), another currency than
+        the payment's (``currency_mismatch``), or the key was used for another amount (``idempotency_error``).
+        """
+        before = self._refund_before(key, payment, amount)
+        if before is not None:
+            return before
+        params: RefundCreateParams = {
+            "payment_intent": payment,
+            "amount": amount.amount,
+            "metadata": {"case": case, "key": key},
+        }
+        return _refund(self._effect(lambda: self._stripe.v1.refunds.create(params, {"idempotency_key": key})))
+
+    def _refund_before(self, key: str, payment: str, amount: Money) -> Refund | None:
+        """The refund that was made under this key, however long ago."""
+        intent = self._read(
+            lambda: self._stripe.v1.payment_intents.retrieve(
+                payment, {"expand": ["latest_charge.refunds"]}, {"max_network_retries": READ_RETRIES}
+            )
+        )
+        if intent.currency != amount.currency:
+            raise VendorRejected("stripe", "currency_mismatch")
+        charge = intent.latest_charge
+        if not isinstance(charge, stripe.Charge) or charge.refunds is None:
+            return None
+        refunds = charge.refunds
+        made = self._read(lambda: next((r for r in refunds.auto_paging_iter() if _metadata(r).get("key") == key), None))
+        if made is not None and made.amount != amount.amount:
+            raise VendorRejected("stripe", "idempotency_error")
+        return _refund(made) if made is not None else None
+
+    def _effect(self, request: Callable[[], T]) -> T:
+        """Ask for an effect, again while its outcome is unknown.
+
+        The library's own retries would hide an unknown outcome behind the failure of the last attempt.
+        """
+        doubt: VendorUnknown | None = None
+        for _ in range(self._attempts):
+            try:
+                return self._ask(request)
+            except VendorUnknown as error:
+                doubt = error
+            except VendorTemporary:
+                if doubt is None:
+                    raise
+        assert doubt is not None
+        raise doubt
+
+    def _read(self, request: Callable[[], T]) -> T:
+        """Ask for something that has no effect, so that no failure leaves a doubt."""
+        try:
+            return self._ask(request)
+        except VendorUnknown as error:
+            raise VendorTemporary(error.vendor, error.code) from error
+
+    @staticmethod
+    def _ask(request: Callable[[], T]) -> T:
+        try:
+            return request()
+        except stripe.StripeError as error:
+            _translate(error)
+
+
+def _translate(error: stripe.StripeError) -> NoReturn:
+    raise _kind(error)("stripe", _code(error)) from error
+
+
+def _kind(error: stripe.StripeError) -> type[VendorError]:
+    """What to do about a failure (https://docs.stripe.com/error-low-level, https://docs.stripe.com/error-codes).
+
+    A wrong key (401, 403) is the operator's to put right, and nothing has happened: ask again later. A 5xx, a
+    409 (the same key is at work elsewhere) and an answer that can't be read all leave the outcome open.
+    """
+    match error:
+        case stripe.APIConnectionError():
+            return VendorTemporary if _never_sent(error) else VendorUnknown
+        case stripe.RateLimitError() | stripe.AuthenticationError() | stripe.PermissionError():
+            return VendorTemporary
+        case stripe.InvalidRequestError() | stripe.CardError() | stripe.IdempotencyError():
+            return VendorRejected
+        case _:
+            return VendorUnknown
+
+
+def _never_sent(error: stripe.APIConnectionError) -> bool:
+    """Whether the connection itself failed, so that no request can have arrived."""
+    match error.__cause__:
+        case requests.exceptions.ConnectTimeout() | requests.exceptions.ProxyError():
+            return True
+        case requests.exceptions.ConnectionError(args=(urllib3.exceptions.MaxRetryError(reason=reason),)):
+            return isinstance(reason, urllib3.exceptions.NewConnectionError)
+        case _:
+            return False
+
+
+def _code(error: stripe.StripeError) -> str:
+    """Stripe's own code, else its type of error, else the HTTP status, else what happened to the connection."""
+    if isinstance(error, stripe.APIConnectionError):
+        return type(error.__cause__).__name__
+    body = error.json_body.get("error") if isinstance(error.json_body, dict) else None
+    if isinstance(body, dict):
+        return str(body.get("code") or body.get("type"))
+    return f"http_{error.http_status}"
+
+
+def _line_item(line: CheckoutLine, currency: str) -> Any:
+    return {
+        "price_data": {
+            "currency": currency,
+            "unit_amount": line.amount,
+            "product_data": {"name": line.title, "metadata": {"code": line.code}},
+        },
+        "quantity": 1,
+    }
+
+
+def _checkout(session: stripe.checkout.Session) -> Checkout:
+    state = _state(session)
+    intent = session.payment_intent
+    payment = intent if isinstance(intent, str) else intent.id if intent else ""
+    return Checkout(
+        id=session.id,
+        url=session.url or "",
+        state=state,
+        amount=Money(session.amount_total or 0, session.currency or ""),
+        expires_at=datetime.fromtimestamp(session.expires_at, UTC),
+        case=session.client_reference_id or "",
+        payment=payment if state == "paid" else "",
+    )
+
+
+def _state(session: stripe.checkout.Session) -> str:
+    """Complete but unpaid is a delayed payment method: under way while its payment is, and over if that has failed."""
+    if session.status == "complete" and session.payment_status == "unpaid":
+        intent = session.payment_intent
+        failed = isinstance(intent, stripe.PaymentIntent) and intent.status in ("requires_payment_method", "canceled")
+        return "expired" if failed else "open"
+    return {"complete": "paid", "expired": "expired"}.get(session.status or "", "open")
+
+
+def _refund(refund: stripe.Refund) -> Refund:
+    state = refund.status or "pending"
+    return Refund(
+        id=refund.id,
+        state=REFUND_STATES.get(state, state),
+        amount=Money(refund.amount, refund.currency),
+        reason=getattr(refund, "failure_reason", None) or "",  # sent only with a refund that has failed
+    )
+
+
+def _metadata(refund: stripe.Refund) -> dict[str, Any]:
+    return refund.metadata.to_dict() if refund.metadata else {}
