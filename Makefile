@@ -1,0 +1,18 @@
+# Every command of the hall. Each target is one line; the work is in the script that it calls.
+
+.DEFAULT_GOAL := help
+.PHONY: help package deploy
+
+PYTHON ?= .venv/bin/python
+STAGE ?= prod
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- AWS
+
+package: ## pack for AWS into build/STAGE/ (STAGE=prod, ARCHITECTURE=arm64|x86_64)
+	@$(PYTHON) -m infra.aws.package --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+
+deploy: ## pack and deploy to AWS (STAGE=prod HALL_URL=https://…, see docs/operating.md)
+	@$(PYTHON) -m infra.aws.deploy --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) $(if $(HALL_URL),--parameter HallUrl=$(HALL_URL))
