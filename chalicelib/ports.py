@@ -152,8 +152,8 @@ class Courier(Protocol):
 class CourierWebhook(Protocol):
     """How a courier reports by webhook. Pure but for its keys: no network.
 
-    ``headers`` have lower-case names. ``authenticate`` raises Forged and gives the sender's own identity of the message,
-    the same for each repetition of it; ``read`` raises ValueError for a body that makes no sense.
+    ``headers`` have lower-case names. ``authenticate`` raises Forged and gives the sender's own identity of the
+    message, the same for each repetition of it; ``read`` raises ValueError for a body that makes no sense.
     """
 
     code: str
@@ -371,8 +371,8 @@ class CaseLog(Protocol):
         """This commit has been handed on; take it out of the outbox."""
         ...
 
-    def unrelayed(self, before: datetime) -> Iterator[str]:
-        """Cases with commits from before that instant that were not handed on, each once."""
+    def unrelayed(self, before: datetime) -> Iterator[tuple[str, int]]:
+        """Case and version of each commit from before that instant that was not handed on."""
         ...
 
 
