@@ -1,0 +1,188 @@
+"""The counterpart's HTTP side: both couriers' interfaces, the handheld, and the switch for faults."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from chalicelib.adapters.couriers.http import utc_now
+from infra.local.courier_counterpart.book import Book, Parcel
+from infra.local.courier_counterpart.chaos import Chaos
+from infra.local.courier_counterpart.depot import Depot
+from infra.local.courier_counterpart.dialects import TAKEN_BACK, Dialect
+from infra.local.courier_counterpart.ems_side import EmsSide
+from infra.local.courier_counterpart.open_side import OpenSide
+from infra.local.courier_counterpart.postman import Hall, Postman
+
+_NEXT: Mapping[str, tuple[str, ...]] = {
+    "ordered": ("pickup_scheduled", "picked_up", "cancelled"),
+    "pickup_scheduled": ("picked_up", "cancelled"),
+    "picked_up": ("in_transit", "exception"),
+    "in_transit": ("out_for_delivery", "exception"),
+    "out_for_delivery": ("delivered", "delivery_failed"),
+    "delivery_failed": ("out_for_delivery", "returned"),
+    "exception": ("in_transit", "out_for_delivery", "returned"),
+}
+_LABELS = {
+    "ordered": "Ordered 已下单",
+    "pickup_scheduled": "Pickup scheduled 待揽收",
+    "picked_up": "Picked up 已揽收",
+    "in_transit": "In transit 运输中",
+    "out_for_delivery": "Out for delivery 派送中",
+    "delivered": "Delivered 已签收",
+    "delivery_failed": "Delivery failed 未妥投",
+    "returned": "Returned 已退回",
+    "cancelled": "Cancelled 已撤单",
+    "exception": "Exception 异常",
+}
+_LEGS = {"pickup": "Pickup 上门取件", "delivery": "Delivery 送件", "return": "Return 退还原件", "": "Parcel 包裹"}
+
+
+@dataclass(frozen=True, slots=True)
+class Agreements:
+    """What hall and couriers have agreed upon."""
+
+    ems_sender: str
+    ems_authorization: str
+    ems_key: str
+    open_secret: str
+
+
+def build(
+    hall: Hall,
+    agreements: Agreements,
+    book_path: Path,
+    *,
+    retry_s: float = 1.0,
+    clock: Callable[[], datetime] = utc_now,
+) -> Starlette:
+    """The application; it opens the book when it starts and delivers pushes while it runs."""
+    dialects: dict[str, Dialect] = {
+        "ems": EmsSide(agreements.ems_sender, agreements.ems_authorization, agreements.ems_key),
+        "open": OpenSide(agreements.open_secret),
+    }
+    depot = Depot(Book(book_path), Chaos(), clock)
+    postman = Postman(depot, dialects, hall, retry_s=retry_s)
+    handheld = Handheld(depot, dialects)
+    return Starlette(
+        routes=[*handheld.routes(), *(route for dialect in dialects.values() for route in dialect.routes(depot))],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1"])],
+        lifespan=_while_running(postman, depot.book),
+    )
+
+
+def _while_running(postman: Postman, book: Book) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        round_ = asyncio.create_task(postman.run())
+        yield
+        round_.cancel()
+        with suppress(asyncio.CancelledError):
+            await round_
+        book.close()
+
+    return lifespan
+
+
+class Handheld:
+    """What the courier's man holds in his hand, for people and for programs."""
+
+    def __init__(self, depot: Depot, dialects: Mapping[str, Dialect]) -> None:
+        self._depot = depot
+        self._dialects = dialects
+        loader = FileSystemLoader(Path(__file__).parent)
+        self._page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html")
+
+    def routes(self) -> list[Route]:
+        """Page, waybills, events, undelivered pushes, faults."""
+        return [
+            Route("/", self.page),
+            Route("/waybills", self.waybills),
+            Route("/waybills/{waybill}/events", self.event, methods=["POST"]),
+            Route("/pushes", self.pushes),
+            Route("/chaos", self.chaos, methods=["GET", "PUT"]),
+        ]
+
+    async def page(self, _: Request) -> Response:
+        """Every parcel with buttons for what may come next."""
+        parcels = [
+            {"parcel": parcel, "next": self._next(parcel), "takes_back": parcel.state in TAKEN_BACK}
+            for parcel in self._depot.book.parcels()
+        ]
+        return HTMLResponse(self._page.render(parcels=parcels, labels=_LABELS, legs=_LEGS))
+
+    async def waybills(self, _: Request) -> Response:
+        """All parcels, the latest first."""
+        return JSONResponse([_summary(parcel) for parcel in self._depot.book.parcels()])
+
+    async def event(self, request: Request) -> Response:
+        """Let ``state`` happen, or take back the present state by naming it in ``undoes``."""
+        parcel = self._depot.book.parcel(request.path_params["waybill"])
+        if parcel is None:
+            return JSONResponse({"error": "unknown_waybill"}, 404)
+        wish = await _wish(request)
+        dialect = self._dialects[parcel.courier]
+        undoes = str(wish.get("undoes") or "")
+        if undoes and (undoes not in TAKEN_BACK or undoes != parcel.state):
+            return JSONResponse({"error": "nothing_to_take_back"}, 409)
+        state = TAKEN_BACK[undoes] if undoes else str(wish.get("state"))
+        if not undoes and state not in dialect.states:
+            return JSONResponse({"error": "unknown_state", "states": sorted(dialect.states)}, 422)
+        event = self._depot.move(parcel, state, undoes, dialect.tick)
+        if _is_form(request):
+            return RedirectResponse(f"/#w{parcel.waybill}", 303)
+        return JSONResponse({"waybill": parcel.waybill, "state": event.state, "at": event.at.isoformat()}, 201)
+
+    async def pushes(self, _: Request) -> Response:
+        """How many pushes the hall has not acknowledged yet."""
+        return JSONResponse({"undelivered": len(self._depot.book.pushes())})
+
+    async def chaos(self, request: Request) -> Response:
+        """The faults; PUT sets them all, those not named to none."""
+        if request.method == "PUT":
+            try:
+                self._depot.chaos.set(await request.json())
+            except (AttributeError, TypeError, ValueError) as fault:
+                return JSONResponse({"error": str(fault)}, 422)
+        return JSONResponse(self._depot.chaos.state())
+
+    def _next(self, parcel: Parcel) -> list[str]:
+        return [state for state in _NEXT.get(parcel.state, ()) if state in self._dialects[parcel.courier].states]
+
+
+def _summary(parcel: Parcel) -> dict[str, str]:
+    return {
+        "waybill": parcel.waybill,
+        "courier": parcel.courier,
+        "order": parcel.number,
+        "leg": parcel.leg,
+        "state": parcel.state,
+    }
+
+
+def _is_form(request: Request) -> bool:
+    return not request.headers.get("content-type", "").startswith("application/json")
+
+
+async def _wish(request: Request) -> Mapping[str, Any]:
+    if _is_form(request):
+        return await request.form()
+    try:
+        wish = json.loads(await request.body())
+    except ValueError:
+        return {}
+    return wish if isinstance(wish, dict) else {}

@@ -1,0 +1,89 @@
+"""Delivers pushes to the hall, again and again until each is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from infra.local.courier_counterpart.book import Push
+from infra.local.courier_counterpart.depot import Depot
+from infra.local.courier_counterpart.dialects import Dialect, Letter
+
+_AT_ONCE = 8
+_LONGEST_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """Where the hall takes pushes: its address without a slash at the end, and the secret part of the path."""
+
+    url: str
+    token: str
+
+
+class Postman:
+    """Carries due pushes, several parcels at a time, one push of a parcel after the other.
+
+    A push that fails waits ``retry_s`` seconds, then twice as long each time, up to a minute; later pushes of the same
+    parcel don't wait for it.
+    """
+
+    def __init__(self, depot: Depot, dialects: Mapping[str, Dialect], hall: Hall, *, retry_s: float) -> None:
+        self._depot = depot
+        self._dialects = dialects
+        self._hall = hall
+        self._retry_s = retry_s
+        self._pool = urllib3.PoolManager(maxsize=_AT_ONCE, timeout=urllib3.Timeout(connect=3, read=30), retries=False)
+
+    async def run(self) -> None:
+        """Until cancelled. What was not delivered when the counterpart stopped is tried at once."""
+        self._depot.book.hasten(self._now())
+        while True:
+            self._depot.bell.clear()
+            await asyncio.gather(*map(self._deliver, self._due()))
+            await self._rest()
+
+    def _due(self) -> list[Push]:
+        first_of_parcel: dict[str, Push] = {}
+        for push in self._depot.book.pushes(self._now()):
+            first_of_parcel.setdefault(push.event.waybill, push)
+        return list(first_of_parcel.values())[:_AT_ONCE]
+
+    async def _rest(self) -> None:
+        due = self._depot.book.next_due()
+        pause = None if due is None else max(0.0, due - self._now())
+        try:
+            async with asyncio.timeout(pause):
+                await self._depot.bell.wait()
+        except TimeoutError:
+            pass
+
+    async def _deliver(self, push: Push) -> None:
+        if not self._depot.chaos.drops() and await self._is_acknowledged(push):
+            self._depot.book.delivered(push)
+            if (pause := self._depot.chaos.repeats_after()) is not None:
+                self._depot.book.push(push.event, self._now() + pause)
+        else:
+            pause = min(self._retry_s * 2**push.attempts, _LONGEST_PAUSE_S)
+            self._depot.book.postpone(push, self._now() + pause)
+
+    async def _is_acknowledged(self, push: Push) -> bool:
+        dialect = self._dialects[push.courier]
+        letter = dialect.letter(push, self._depot.clock())
+        try:
+            status, body = await asyncio.to_thread(self._post, push.courier, letter)
+        except HTTPError:
+            return False
+        return dialect.acknowledged(letter, status, body)
+
+    def _post(self, courier: str, letter: Letter) -> tuple[int, bytes]:
+        url = f"{self._hall.url}/webhooks/couriers/{courier}/{self._hall.token}"
+        response = self._pool.request("POST", url, body=letter.body, headers=letter.headers, redirect=False)
+        return response.status, response.data
+
+    def _now(self) -> float:
+        return self._depot.clock().timestamp()
