@@ -1,0 +1,73 @@
+"""``python3 -m infra.local.bootstrap``: from a bare Python to an open hall. Standard library only.
+
+Makes ``.venv`` from ``requirements/dev.txt``, and for the emulated AWS, which pins its own botocore, ``.local/emulator`` from
+``requirements/emulator.txt``. pip checks every hash. A lock file that has not changed is not installed again.
+
+    python3 -m infra.local.bootstrap               both environments, then the hall (options are handed on)
+    python3 -m infra.local.bootstrap environment   only .venv
+    python3 -m infra.local.bootstrap environments  only the two environments
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OLDEST = (3, 11)
+DEVELOPMENT = (ROOT / ".venv", ROOT / "requirements/dev.txt")
+EMULATOR = (ROOT / ".local/emulator", ROOT / "requirements/emulator.txt")
+
+
+def main() -> None:
+    """See above. Exits with a sentence when something is missing."""
+    if sys.version_info < OLDEST:
+        sys.exit(f"Python {'.'.join(map(str, OLDEST))} or newer is needed; this is {sys.version.split()[0]}.")
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    prepare(*DEVELOPMENT)
+    if wanted == "environment":
+        return
+    prepare(*EMULATOR)
+    if wanted == "environments":
+        return
+    python = str(DEVELOPMENT[0] / "bin/python")
+    os.chdir(ROOT)
+    os.execv(python, [python, "-m", "infra.local.hall", *sys.argv[1:]])
+
+
+def prepare(environment: Path, lock: Path) -> None:
+    """Bring an environment to what its lock file says."""
+    stamp = environment / "lock.sha256"
+    state = hashlib.sha256(lock.read_bytes() + repr(sys.version_info[:2]).encode()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == state and (environment / "bin/python").exists():
+        return
+    name, start = environment.relative_to(ROOT), time.monotonic()
+    print(f"  {name} …", end=" ", flush=True)
+    stamp.unlink(missing_ok=True)
+    if not (environment / "bin/pip").exists():
+        _run("make the environment", sys.executable, "-m", "venv", "--clear", str(environment))
+    _install(environment, lock)
+    stamp.write_text(state)
+    print(f"{time.monotonic() - start:.1f} s", flush=True)
+
+
+def _install(environment: Path, lock: Path) -> None:
+    _run(
+        f"install {lock.relative_to(ROOT)}",
+        str(environment / "bin/python"), "-m", "pip", "install",
+        "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check", "--no-input", "--quiet", "-r", str(lock),
+    )  # fmt: skip
+
+
+def _run(what: str, *command: str) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"\nCan't {what}:\n{done.stdout}")
+
+
+if __name__ == "__main__":
+    main()

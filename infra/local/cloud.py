@@ -1,0 +1,81 @@
+"""The emulated AWS: its process and its clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from infra.local.children import Child
+from infra.local.layout import LOOPBACK, Layout
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+
+def start(layout: Layout) -> Child:
+    """Start the emulator on what it kept the last time, and wait until it is ready."""
+    _forget_stream_positions(layout)
+    scratch = layout.cloud / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)  # unpacked functions of an earlier run
+    scratch.mkdir(parents=True)
+    child = Child(
+        "emulated AWS",
+        [str(layout.emulator / "bin/python"), "-m", "ministack"],
+        _environment(layout),
+        layout.logs / "cloud.log",
+    )
+    try:
+        child.await_answer(f"{layout.cloud_url}/_ministack/ready")
+    except BaseException:
+        child.stop()
+        raise
+    return child
+
+
+def client(layout: Layout, service: str) -> Any:
+    """A boto3 client of the emulated AWS."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]  # its stubs know literal names only
+        endpoint_url=layout.cloud_url,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="local",
+        config=Config(retries={"mode": "standard"}, proxies={}),
+    )
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    """Made from little, because every function inherits it: nothing of the user's own AWS configuration may leak in."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
+    return kept | {
+        "BIND_HOST": LOOPBACK,
+        "MINISTACK_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(layout.aws_port),
+        "MINISTACK_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(layout.cloud / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(layout.cloud / "s3"),
+        "TMPDIR": str(layout.cloud / "tmp"),
+        "LAMBDA_EXECUTOR": "local",  # subprocesses; no Docker
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+
+
+def _forget_stream_positions(layout: Layout) -> None:
+    """Make the emulator read streams from their start.
+
+    It keeps how far each stream's consumer had read, but not the records: after a restart it would skip as many new ones.
+    """
+    kept = layout.cloud / "state/lambda.json"
+    if kept.is_file():
+        state = json.loads(kept.read_text())
+        state["payload"].pop("dynamodb_stream_positions", None)
+        kept.write_text(json.dumps(state))

@@ -1,0 +1,190 @@
+"""``python -m infra.local.edge``: the address of the local hall. It is to the emulated API Gateway what CloudFront is in the cloud.
+
+Static files come from ``build/static``, everything else from the stack's API: method, path, query, headers and body pass
+as they are. Beside it, ``/_local`` shows what only a local hall can: messages as the applicant's phone got them, and demo staff.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from infra.local import cloud
+from infra.local.layout import LOOPBACK, ROOT, Layout
+from infra.local.messages import Messages
+from infra.local.staff import roster, sign_in
+
+STATIC = ROOT / "build/static"
+TIMEOUT_S = 60  # CloudFront's longest for an origin
+_COLLECT_EVERY_S = 2.0
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_HOP_BY_HOP = frozenset({
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
+    b"transfer-encoding", b"upgrade",
+})  # fmt: skip  (RFC 9110 §7.6.1)
+
+
+class Origin:
+    """The stack's API behind the edge."""
+
+    def __init__(self, client: httpx.AsyncClient, api: httpx.URL) -> None:
+        self._client = client
+        self._api = api
+
+    async def forward(self, request: Request) -> Response:
+        """Hand a request on and stream the answer back; 502 and 504 if there is none."""
+        try:
+            answer = await self._client.send(self._outgoing(request), stream=True)
+        except httpx.TimeoutException:
+            return _problem(504, "Gateway Timeout")
+        except httpx.TransportError:
+            return _problem(502, "Bad Gateway")
+        response = StreamingResponse(answer.aiter_raw(), answer.status_code, background=BackgroundTask(answer.aclose))
+        response.raw_headers = [pair for pair in _passed_on(answer.headers.raw) if pair[0] != b"date"]
+        return response
+
+    def _outgoing(self, request: Request) -> httpx.Request:
+        headers = [pair for pair in _passed_on(request.headers.raw) if pair[0] not in {b"host", b"x-forwarded-for"}]
+        viewer = request.client.host if request.client else LOOPBACK
+        headers += [
+            (b"x-forwarded-for", viewer.encode()),
+            (b"x-forwarded-proto", b"http"),
+            (b"cloudfront-forwarded-proto", b"http"),
+            (b"via", b"1.1 local (Doorstep)"),
+        ]
+        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+        return httpx.Request(
+            request.method,
+            self._api.copy_with(raw_path=self._api.raw_path + _target(request)),
+            headers=headers,
+            content=request.stream() if has_body else None,
+            extensions={"timeout": httpx.Timeout(TIMEOUT_S).as_dict()},
+        )
+
+
+def _target(request: Request) -> bytes:
+    """Path and query to ask for. AWS hands path parameters on as they were escaped; the emulator unescapes them once: so, once more."""
+    path: bytes = request.scope["raw_path"].partition(b"?")[0].replace(b"%", b"%25")
+    query: bytes = request.scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def _passed_on(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    lowered = [(name.lower(), value) for name, value in headers]
+    named = {one.strip().lower() for name, value in lowered if name == b"connection" for one in value.split(b",")}
+    return [(name, value) for name, value in lowered if name not in _HOP_BY_HOP | named]
+
+
+def _problem(status: int, title: str) -> Response:
+    problem = {"type": "about:blank", "title": title, "status": status}
+    return JSONResponse(problem, status, media_type="application/problem+json")
+
+
+# --- what only the local hall shows ------------------------------------------------------------------------------
+
+
+class Local:
+    """``/_local``."""
+
+    def __init__(self, layout: Layout, messages: Messages, pool: str, client: str, password: str) -> None:
+        self._layout = layout
+        self._messages = messages
+        self._pool = pool
+        self._client = client
+        self._password = password
+
+    async def messages(self, request: Request) -> Response:
+        """``?to=`` a phone number or an e-mail address: what was sent there, oldest first; without it, everything."""
+        receiver = request.query_params.get("to", "").strip()
+        sent = [one for one in await self._messages.collect() if not receiver or one.is_for(receiver)]
+        shown = ({"to": one.to, "channel": one.channel, "subject": one.subject, "text": one.text, "at": one.at} for one in sent)
+        return JSONResponse(list(shown))
+
+    async def staff(self, _: Request) -> Response:
+        """Demo staff with fresh tokens."""
+        return JSONResponse(await run_in_threadpool(self._signed_in))
+
+    def _signed_in(self) -> list[dict[str, Any]]:
+        cognito = cloud.client(self._layout, "cognito-idp")
+        return [
+            {
+                "name": one.name,
+                "email": one.email,
+                "groups": one.groups,
+                "token": sign_in(cognito, self._pool, self._client, one, self._password),
+            }
+            for one in roster()
+        ]
+
+
+def build(layout: Layout, api_path: str, pool: str, client: str, password: str, static: Path = STATIC) -> Starlette:
+    """The edge as an application."""
+    to_cloud = httpx.AsyncClient(
+        base_url=layout.cloud_url,
+        trust_env=False,
+        timeout=TIMEOUT_S,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30),
+    )
+    messages = Messages(to_cloud, layout.messages)
+    local = Local(layout, messages, pool, client, password)
+    origin = Origin(to_cloud, httpx.URL(layout.cloud_url + api_path))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        collecting = asyncio.create_task(_collect_for_ever(messages))
+        yield
+        collecting.cancel()
+        with suppress(httpx.HTTPError):
+            await messages.collect()
+        await to_cloud.aclose()
+
+    return Starlette(
+        routes=[
+            Route("/_local/messages", local.messages),
+            Route("/_local/staff", local.staff),
+            Mount("/assets", StaticFiles(directory=static, check_dir=False)),
+            Route("/{path:path}", origin.forward, methods=_METHODS),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _collect_for_ever(messages: Messages) -> None:
+    while True:
+        with suppress(httpx.HTTPError):
+            await messages.collect()
+        await asyncio.sleep(_COLLECT_EVERY_S)
+
+
+def main() -> None:
+    """Serve until told to stop. Ports and state directory as ``make run`` has them; the password by ``STAFF_PASSWORD``."""
+    parser = argparse.ArgumentParser(prog="edge", description="The address of the local hall.")
+    parser.add_argument("--api-path", required=True, help="where the emulated AWS serves the stack's API")
+    parser.add_argument("--pool", required=True, help="Cognito user pool of the desk")
+    parser.add_argument("--client", required=True, help="its client")
+    options = parser.parse_args()
+    layout = Layout.from_env()
+    app = build(layout, options.api_path, options.pool, options.client, os.environ["STAFF_PASSWORD"])
+    uvicorn.run(
+        app, host=LOOPBACK, port=layout.port, log_level="warning", access_log=False, server_header=False, date_header=True,
+        timeout_keep_alive=75, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

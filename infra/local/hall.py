@@ -1,0 +1,260 @@
+"""``python -m infra.local.hall``: brings the whole hall up on this machine, watches it, and takes it down on Ctrl-C.
+
+Everything is on loopback, and everything it keeps is in the state directory: the next start finds the same cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from infra.local import cloud, deployment, ports, secrets, staff
+from infra.local.children import Child, ChildDied, tail
+from infra.local.courier_counterpart import ems_side
+from infra.local.deployment import DeploymentFailed, Stack
+from infra.local.layout import ROOT, BadSetting, Layout
+
+PACKAGE = ROOT / "build/local"
+
+
+class Trouble(Exception):
+    """Why the hall can't be opened, in words for the user."""
+
+
+class Told(BaseException):
+    """The user or the system wants the hall closed."""
+
+
+def main() -> None:
+    """Open the hall; closed by SIGINT or SIGTERM. Exit code 1: it could not be opened, or a part of it died."""
+    parser = argparse.ArgumentParser(prog="hall", description="The whole hall on this machine.")
+    parser.add_argument("--ready-file", type=Path, help="where to write all addresses once the hall is open (default: STATE/hall.json)")
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _told)
+    try:
+        layout = Layout.from_env()
+        run(layout, options.ready_file or layout.ready)
+    except Told:
+        pass
+    except (BadSetting, Trouble, ChildDied, DeploymentFailed, TimeoutError) as trouble:
+        sys.exit(f"\n{trouble}")
+
+
+def run(layout: Layout, ready: Path) -> NoReturn:
+    """Open the hall and keep it open until Told, or until ChildDied. Everything that was started is stopped on the way out."""
+    layout.logs.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as closing:
+        closing.enter_context(_alone(layout))
+        if taken := ports.taken(layout.ports):
+            raise Trouble("\n".join(taken))
+        ready.unlink(missing_ok=True)
+        closing.callback(ready.unlink, missing_ok=True)
+        endings: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        open_hall(layout, ready, closing, endings)
+        raise endings.get().died()
+
+
+def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.SimpleQueue[Child]) -> None:
+    """All stages, one after the other."""
+    keys = secrets.keys(layout.secrets)
+    with stage("The emulated AWS"):
+        _keep(cloud.start(layout), closing, endings)
+    with stage("The package"):
+        package(layout)
+    with stage("The stack"):
+        stack = deployment.deploy(layout, PACKAGE, keys)
+    with stage("Staff at the desk"):
+        employ(layout, stack, keys)
+    with stage("Stripe's and the couriers' counterparts"):
+        counterparts = [stripe(layout, keys), couriers(layout, keys)]
+        for child in counterparts:
+            _keep(child, closing, endings)
+        counterparts[0].await_answer(layout.stripe_url)
+        counterparts[1].await_answer(layout.courier_url)
+    with stage("The door"):
+        door = edge(layout, stack, keys)
+        _keep(door, closing, endings)
+        door.await_answer(f"{layout.hall_url}/healthz")
+    write_ready(layout, stack, ready)
+    print(welcome(layout, keys), flush=True)
+
+
+# --- stages ------------------------------------------------------------------------------------------------------
+
+
+def package(layout: Layout) -> None:
+    """Pack what AWS would get, unless nothing has changed. Trouble: it does not pack."""
+    log = layout.logs / "package.log"
+    PACKAGE.parent.mkdir(exist_ok=True)
+    with (PACKAGE.parent / "local.lock").open("w") as lock, log.open("wb") as output:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # halls that start side by side share the package
+        packing = subprocess.run(
+            [sys.executable, "-m", "infra.aws.package", "--stage", "local"], cwd=ROOT, stdout=output, stderr=output, check=False
+        )
+    if packing.returncode:
+        raise Trouble(f"The package can't be made. The end of {log}:\n{tail(log)}")
+
+
+def employ(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> None:
+    """Demo staff for every department that the services name."""
+    cognito = cloud.client(layout, "cognito-idp")
+    staff.employ(cognito, stack.outputs["DeskUserPoolId"], staff.roster(), keys["staff_password"])
+
+
+def stripe(layout: Layout, keys: Mapping[str, str]) -> Child:
+    """The counterpart that speaks Stripe's wire format."""
+    layout.stripe.mkdir(exist_ok=True)
+    return _module(
+        layout, "stripe_counterpart", {},
+        "--port", str(layout.stripe_port), "--state-dir", str(layout.stripe),
+        "--webhook-url", f"{layout.hall_url}/webhooks/stripe", "--webhook-secret", keys["stripe_webhook_secret"],
+    )  # fmt: skip
+
+
+def couriers(layout: Layout, keys: Mapping[str, str]) -> Child:
+    """The counterpart that speaks the couriers' wire formats."""
+    layout.courier.mkdir(exist_ok=True)
+    agreed = {
+        "DOORSTEP_COURIER_TOKEN": keys["courier_token"],
+        "DOORSTEP_EMS_SENDER": secrets.EMS_SENDER,
+        "DOORSTEP_EMS_KEY": keys["ems_key"],
+        "DOORSTEP_EMS_AUTHORIZATION": keys["ems_authorization"],
+        "DOORSTEP_OPEN_COURIER_SECRET": keys["open_courier_secret"],
+    }
+    return _module(
+        layout, "courier_counterpart", agreed,
+        "--port", str(layout.courier_port), "--state-dir", str(layout.courier), "--hall-url", layout.hall_url,
+    )  # fmt: skip
+
+
+def edge(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> Child:
+    """What CloudFront is in the cloud."""
+    settings = {name: str(port) for name, port in layout.ports.items()}
+    settings |= {"STATE": str(layout.state), "STAFF_PASSWORD": keys["staff_password"]}
+    outputs = stack.outputs
+    return _module(
+        layout, "edge", settings,
+        "--api-path", stack.api_path, "--pool", outputs["DeskUserPoolId"], "--client", outputs["DeskClientId"],
+    )  # fmt: skip
+
+
+def _module(layout: Layout, name: str, environment: Mapping[str, str], *options: str) -> Child:
+    command = [sys.executable, "-m", f"infra.local.{name}", *options]
+    return Child(name.replace("_", " "), command, os.environ | environment, layout.logs / f"{name}.log")
+
+
+# --- when it is open ---------------------------------------------------------------------------------------------
+
+
+def write_ready(layout: Layout, stack: Stack, ready: Path) -> None:
+    """All addresses as JSON, for tests and ``make demo``. The file is there only while the hall is open."""
+    addresses = {
+        "hall": layout.hall_url,
+        "cloud": layout.cloud_url,
+        "stripe": layout.stripe_url,
+        "courier": layout.courier_url,
+        "region": cloud.REGION,
+        "state": str(layout.state),
+        "pid": os.getpid(),
+        "stack": dict(stack.outputs),
+    }
+    unfinished = ready.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(addresses, indent=1) + "\n")
+    unfinished.replace(ready)
+
+
+def welcome(layout: Layout, keys: Mapping[str, str]) -> str:
+    """What the user sees once the hall is open."""
+    people = "\n".join(f"      {one.email:<48} {', '.join(one.groups)}" for one in staff.roster())
+    return f"""
+{qr(layout.hall_url)}
+  Doorstep is open.
+
+    the hall           {layout.hall_url}
+    the desk           {layout.hall_url}/desk
+{people}
+      password: {keys["staff_password"]}
+    courier handheld   {layout.courier_url}
+    pay page           {layout.stripe_url}/pay/<session>, where the hall sends the applicant
+    messages           {layout.hall_url}/_local/messages
+    emulated AWS       {layout.cloud_url}
+    logs               {layout.logs}
+
+  Ctrl-C closes the hall and keeps its cases; "make reset" forgets them.
+"""
+
+
+def qr(text: str) -> str:
+    """A QR code for the terminal."""
+    import io
+
+    import qrcode
+
+    code = qrcode.QRCode(border=2)
+    code.add_data(text)
+    out = io.StringIO()
+    code.print_ascii(out)
+    return out.getvalue()
+
+
+# --- holding it together -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    print(f"  {name} …", end=" ", flush=True)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("no", flush=True)
+        raise
+    print(f"{time.monotonic() - start:.1f} s", flush=True)
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Only one hall at a time uses a state directory."""
+    with layout.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Trouble(f"A hall with the state directory {layout.state} is open already.") from None
+        yield
+
+
+def _keep(child: Child, closing: ExitStack, endings: queue.SimpleQueue[Child]) -> None:
+    closing.callback(_close, child)
+    child.watch(endings)
+
+
+def _close(child: Child) -> None:
+    with stage(f"Closing: {child.name}"):
+        if not child.stop():
+            raise Trouble(f"The {child.name} did not end by itself. What it kept may be older than it should.")
+
+
+def _told(number: int, frame: FrameType | None) -> NoReturn:
+    """The first signal closes the hall; further ones don't disturb the closing."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    print(flush=True)
+    raise Told
+
+
+if __name__ == "__main__":
+    main()
