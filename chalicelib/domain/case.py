@@ -170,6 +170,7 @@ class Case:
     service: Service
     calendar: Calendar
     version: int = 0
+    head: str = ""  # hash of the last commit
     language: str = ""
     submitted_at: datetime | None = None
     idempotency: str = ""

@@ -36,7 +36,7 @@ def fold(case: Case, commits: Iterable[Commit]) -> Case:
     for commit in commits:
         for event in commit.events:
             case = evolve(case, event)
-        case = replace(case, version=commit.version)
+        case = replace(case, version=commit.version, head=commit.hash)
     return case
 
 

@@ -1,0 +1,122 @@
+"""A case's public status, timeline and actions. Derived, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.case import Case
+from chalicelib.domain.service import Leg, Stage
+
+
+def status(case: Case) -> str:
+    """One of the words of the design: where the case stands, as the applicant sees it."""
+    if case.ending:
+        return case.ending
+    if case.settled_at is None:
+        return "awaiting_payment"
+    if case.open_correction:
+        return "awaiting_correction"
+    if not case.pre_checked:
+        return "in_review"
+    if not case.originals_complete:
+        return _pickup_status(case)
+    return "in_review" if not case.all_approved else _delivery_status(case)
+
+
+def _pickup_status(case: Case) -> str:
+    last = case.last_shipment(Leg.PICKUP)
+    if last is None or last.failed or last.left_at is None:
+        return "awaiting_pickup"
+    return "awaiting_originals_check" if last.state == "delivered" else "pickup_under_way"
+
+
+def _delivery_status(case: Case) -> str:
+    last = case.last_shipment(Leg.DELIVERY)
+    if last is None or last.failed or last.left_at is None:
+        return "awaiting_dispatch"
+    return "delivered" if last.state == "delivered" else "delivery_under_way"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A point of the timeline: ``state`` is ``done``, ``now`` or ``ahead``; ``at`` is when it was done."""
+
+    code: str
+    state: str
+    at: datetime | None
+
+
+def timeline(case: Case) -> tuple[Stop, ...]:
+    """The way from door to door; for a case that ended early, what was done and how it ended."""
+    stops = list(_stops(case))
+    if case.ending and case.ending != "closed":
+        done = [Stop(code, "done", at) for code, at in stops if at]
+        return (*done, Stop(case.ending, "done", case.ended_at))
+    found, current = [], False
+    for code, at in stops:
+        state = "done" if at else "ahead" if current else "now"
+        current = current or not at
+        found.append(Stop(code, state, at))
+    return tuple(found)
+
+
+def _stops(case: Case) -> Iterator[tuple[str, datetime | None]]:
+    service = case.service
+    yield "submitted", case.submitted_at
+    if case.fee:
+        yield "paid", case.settled_at
+    if any(task.stage is Stage.PRE_CHECK for task in case.terms):
+        yield "pre_check", _decided_at(case, Stage.PRE_CHECK)
+    if service.pickup:
+        yield "pickup", next((s.left_at for s in case.attempts(Leg.PICKUP) if s.left_at), None)
+        yield "originals", case.receipts[-1].at if case.originals_complete else None
+    yield "review", _decided_at(case, Stage.REVIEW)
+    if service.delivery:
+        last = case.last_shipment(Leg.DELIVERY)
+        yield "dispatch", last.left_at if last else None
+        yield "delivery", _delivered_at(case)
+    yield "closed", case.ended_at if case.ending == "closed" else None
+
+
+def _decided_at(case: Case, stage: Stage) -> datetime | None:
+    terms = [task.code for task in case.terms if task.stage is stage]
+    if not all(case.approved(code) for code in terms):
+        return None
+    return max((task.decided_at for task in case.tasks if task.code in terms and task.decided_at), default=None)
+
+
+def _delivered_at(case: Case) -> datetime | None:
+    last = case.last_shipment(Leg.DELIVERY)
+    if last is None or last.state != "delivered":
+        return None
+    return next((move.at for move in last.moves if move.state == "delivered"), None)
+
+
+def actions(case: Case) -> tuple[str, ...]:
+    """What the applicant can do now, the most urgent first."""
+    return tuple(_actions(case))
+
+
+def _actions(case: Case) -> Iterator[str]:
+    if case.ending:
+        if case.ending in ("closed", "rejected") and _unrated(case):
+            yield "rate"
+        return
+    if case.settled_at is None:
+        yield "pay"
+    correction = case.open_correction
+    if correction and correction.task:
+        yield "correct"
+    last = case.last_shipment(Leg.PICKUP)
+    missing = bool(case.receipts) and bool(case.missing_originals)
+    if case.service.pickup and not case.originals_complete and (missing or last is None or not last.left_at):
+        yield "reschedule_pickup"
+    if not case.decided:
+        yield "withdraw"
+
+
+def _unrated(case: Case) -> bool:
+    rated = {rating.department for rating in case.ratings}
+    return any(task.department not in rated for task in case.terms)

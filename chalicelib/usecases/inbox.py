@@ -1,0 +1,71 @@
+"""Accept, then apply: what a vendor tells the hall is stored under the vendor's own identity of it, then applied."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from chalicelib.domain.errors import DomainError
+from chalicelib.ports import InboxMessage, VendorRejected
+from chalicelib.usecases import payment, shipping
+from chalicelib.usecases.execute import execute
+from chalicelib.usecases.hall import Hall
+
+log = logging.getLogger(__name__)
+STRIPE = "stripe"
+
+
+def accept_payment_event(hall: Hall, headers: Mapping[str, str], body: bytes) -> bool:
+    """Store a payment webhook; False when it came before. Raises Forged, and then nothing is stored."""
+    identity = hall.payment_webhook.authenticate(headers, body, hall.now())
+    return hall.inbox.put(InboxMessage(f"{STRIPE}#{identity}", STRIPE, body, hall.now()))
+
+
+def accept_courier_push(hall: Hall, courier: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Store a courier's webhook; False when it came before. Raises Forged, and then nothing is stored."""
+    identity = hall.courier_webhook(courier).authenticate(headers, body, hall.now())
+    source = f"courier:{courier}"
+    return hall.inbox.put(InboxMessage(f"{source}#{identity}", source, body, hall.now()))
+
+
+def try_apply(hall: Hall, message: InboxMessage) -> bool:
+    """Apply a message, or keep it with its error for a person to replay. Raises VendorError when to try again."""
+    try:
+        apply(hall, message)
+    except (DomainError, shipping.UnknownShipment, VendorRejected, ValueError, KeyError, TypeError) as error:
+        # The text of an unforeseen error may quote the message; its type does not.
+        reason = error.code if isinstance(error, (DomainError, VendorRejected)) else type(error).__name__
+        hall.inbox.set_state(message.id, "failed", reason)
+        log.warning("inbox message failed", extra={"message": message.id, "error": reason})
+        return False
+    hall.inbox.set_state(message.id, "applied")
+    return True
+
+
+def apply(hall: Hall, message: InboxMessage) -> None:
+    """Turn a stored message into commands. Applying it again changes nothing."""
+    if message.source == STRIPE:
+        _apply_payment(hall, message.body)
+    else:
+        courier = message.source.removeprefix("courier:")
+        for news in hall.courier_webhook(courier).read(message.body):
+            shipping.take_news(hall, courier, news)
+
+
+def _apply_payment(hall: Hall, body: bytes) -> None:
+    """The event only says where to look: the session is fetched anew, and its amount compared by the rule book."""
+    checkout_id = hall.payment_webhook.checkout_of(body)
+    if checkout_id is None:
+        return
+    checkout = hall.payments.checkout(checkout_id)
+    execute(hall, checkout.case, lambda _: payment.record_of(hall, checkout))
+
+
+def replay(hall: Hall, id: str) -> InboxMessage | None:
+    """Apply a failed message once more; the message as it is then, None when there is none."""
+    message = hall.inbox.get(id)
+    if message is None:
+        return None
+    if message.state != "applied":
+        try_apply(hall, message)
+    return hall.inbox.get(id)

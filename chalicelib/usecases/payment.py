@@ -1,0 +1,125 @@
+"""Money in and money back, between the case and the payment provider."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from chalicelib import ports
+from chalicelib.domain.case import Case, Refund
+from chalicelib.domain.commands import Lapse, RecordCheckout, RecordRefund
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.money import Money
+from chalicelib.domain.numbers import tracking_code
+from chalicelib.usecases.execute import Loaded, append, execute, load
+from chalicelib.usecases.hall import Hall
+
+CHECKOUT_OPEN = timedelta(hours=23)  # Stripe allows 24 at most
+BY = "payments"
+
+
+def open_checkout(hall: Hall, number: str) -> str:
+    """The address of the payment page of an unpaid case: the open one, or a new one.
+
+    Raises Conflict ``already_paid``, ``case_ended`` or ``nothing_to_pay``, and the provider's VendorError.
+    """
+    loaded = load(hall, number)
+    case = loaded.case
+    if case.payment:
+        raise Conflict("already_paid")
+    if case.ending:
+        raise Conflict("case_ended")
+    if case.fee == 0:
+        raise Conflict("nothing_to_pay")
+    now = hall.now()
+    for checkout in case.open_checkouts:
+        if checkout.expires_at > now:
+            return checkout.url
+        seen = record_of(hall, hall.payments.checkout(checkout.id))
+        case = append(hall, case, seen)
+        if case.payment:
+            raise Conflict("already_paid")
+    command = ask_for_checkout(hall, case)
+    execute(hall, number, lambda _: command)
+    return command.url
+
+
+def ask_for_checkout(hall: Hall, case: Case) -> RecordCheckout:
+    """Open the case's next checkout. The key is deterministic: two requests at once open one."""
+    definition = hall.catalogue.definition(case.service.id, case.service.version, case.language)
+    titles = {line["code"]: line["title"] for line in definition["fee"]["lines"]}
+    checkout = hall.payments.open_checkout(
+        f"{case.number}-checkout-{len(case.checkouts) + 1}",
+        case.number,
+        [ports.CheckoutLine(line.code, titles[line.code], line.amount) for line in case.lines if line.amount],
+        case.service.currency,
+        language=case.language,
+        return_url=f"{hall.url}/t/{tracking_code(hall.mac_key, case.number)}",
+        expires_at=hall.now() + CHECKOUT_OPEN,
+    )
+    return record_of(hall, checkout)
+
+
+def record_of(hall: Hall, checkout: ports.Checkout) -> RecordCheckout:
+    """What the provider says of a checkout, as a command. Amount and currency are compared by the rule book."""
+    return RecordCheckout(
+        at=hall.now(),
+        by=BY,
+        checkout=checkout.id,
+        url=checkout.url,
+        state=checkout.state,
+        amount=checkout.amount.amount,
+        currency=checkout.amount.currency,
+        expires_at=checkout.expires_at,
+        payment=checkout.payment,
+    )
+
+
+# --- steps ---
+
+
+def ask_checkout(hall: Hall, loaded: Loaded, subject: str) -> None:
+    """The webhook may be lost: ask what became of an open checkout."""
+    checkout = hall.payments.checkout(subject)
+    execute(hall, loaded.case.number, lambda _: record_of(hall, checkout), loaded=loaded)
+
+
+def expire_checkout(hall: Hall, loaded: Loaded, subject: str) -> None:
+    """Nobody shall pay for a case that has ended. Somebody may have, a moment ago: then it is written down."""
+    checkout = hall.payments.expire_checkout(subject)
+    execute(hall, loaded.case.number, lambda _: record_of(hall, checkout), loaded=loaded)
+
+
+def lapse(hall: Hall, loaded: Loaded, _subject: str) -> None:
+    """Close the open checkouts first, so that a payment of the last minute still counts."""
+    for checkout in loaded.case.open_checkouts:
+        expire_checkout(hall, loaded, checkout.id)
+        loaded = load(hall, loaded.case.number)
+    execute(hall, loaded.case.number, lambda _: Lapse(at=hall.now(), by="hall"), loaded=loaded)
+
+
+def refund(hall: Hall, loaded: Loaded, subject: str) -> None:
+    """Give back what is owed. A provider that says no leaves it to a person: the refund is marked failed."""
+    owed = _refund(loaded.case, subject)
+    money = Money(owed.amount, loaded.case.service.currency)
+    key = f"{loaded.case.number}-refund-{owed.number}"
+    try:
+        given = hall.payments.refund(key, owed.payment, money, loaded.case.number)
+    except ports.VendorRejected as error:
+        given = ports.Refund("", "failed", money, error.code)
+    _record_refund(hall, loaded, owed, given)
+
+
+def ask_refund(hall: Hall, loaded: Loaded, subject: str) -> None:
+    """The provider has taken a refund's order: ask what became of it. The same key gives the same refund."""
+    refund(hall, loaded, subject)
+
+
+def _record_refund(hall: Hall, loaded: Loaded, owed: Refund, given: ports.Refund) -> None:
+    command = RecordRefund(
+        at=hall.now(), by=BY, refund=owed.number, vendor=given.id, state=given.state, code=given.reason
+    )
+    append(hall, loaded.case, command)
+
+
+def _refund(case: Case, subject: str) -> Refund:
+    return next(refund for refund in case.refunds if refund.number == int(subject))

@@ -1,0 +1,87 @@
+"""Do one step that the hall owes a case, if it still owes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from chalicelib.domain.commands import BreakPromise, Close, Command, TurnLight
+from chalicelib.domain.due import Kind, Step, due
+from chalicelib.domain.errors import NotFound
+from chalicelib.usecases import payment, shipping
+from chalicelib.usecases.execute import Loaded, execute, load
+from chalicelib.usecases.hall import Hall
+
+LEASE = timedelta(seconds=120)  # no shorter than the worker may run
+
+
+def perform(hall: Hall, number: str, kind: str, subject: str) -> str:
+    """Do the step; says what came of it: ``done``, ``not_owed`` or ``under_way`` (another worker is at it).
+
+    Raises the vendor's VendorError when it has to be tried again.
+    """
+    lease = f"lease#{number}-{kind}-{subject}"
+    now = hall.now()
+    if not hall.lookups.put_once(lease, {}, now=now, expires=now + LEASE):
+        return "under_way"
+    try:
+        loaded = load(hall, number)
+        step = _owed(hall, loaded, kind, subject)
+        if step is None:
+            return "not_owed"
+        _WORK[step.kind](hall, loaded, subject)
+    except NotFound:
+        return "not_owed"
+    finally:
+        hall.lookups.delete(lease)
+    return "done"
+
+
+def _owed(hall: Hall, loaded: Loaded, kind: str, subject: str) -> Step | None:
+    owed = due(loaded.case, hall.now())
+    return next((step for step in owed if step.kind == kind and step.subject == subject), None)
+
+
+def _issue(hall: Hall, loaded: Loaded, subject: str) -> None:
+    from chalicelib.usecases.certificates import issue
+
+    issue(hall, loaded, subject)
+
+
+def _notify(hall: Hall, loaded: Loaded, subject: str) -> None:
+    from chalicelib.usecases.notify import notify
+
+    notify(hall, loaded, subject)
+
+
+def _command(hall: Hall, loaded: Loaded, command: Command) -> None:
+    execute(hall, loaded.case.number, lambda _: command, loaded=loaded)
+
+
+def _turn_light(hall: Hall, loaded: Loaded, subject: str) -> None:
+    _command(hall, loaded, TurnLight(at=hall.now(), by="hall", task=subject))
+
+
+def _break_promise(hall: Hall, loaded: Loaded, _subject: str) -> None:
+    _command(hall, loaded, BreakPromise(at=hall.now(), by="hall"))
+
+
+def _close(hall: Hall, loaded: Loaded, _subject: str) -> None:
+    _command(hall, loaded, Close(at=hall.now(), by="hall"))
+
+
+_WORK: dict[Kind, Callable[[Hall, Loaded, str], None]] = {
+    Kind.ASK_CHECKOUT: payment.ask_checkout,
+    Kind.EXPIRE_CHECKOUT: payment.expire_checkout,
+    Kind.LAPSE: payment.lapse,
+    Kind.REFUND: payment.refund,
+    Kind.ASK_REFUND: payment.ask_refund,
+    Kind.ORDER_COURIER: shipping.order_courier,
+    Kind.CANCEL_COURIER: shipping.cancel_courier,
+    Kind.ASK_COURIER: shipping.ask_courier,
+    Kind.ISSUE: _issue,
+    Kind.NOTIFY: _notify,
+    Kind.TURN_LIGHT: _turn_light,
+    Kind.BREAK_PROMISE: _break_promise,
+    Kind.CLOSE: _close,
+}

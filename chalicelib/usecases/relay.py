@@ -1,0 +1,36 @@
+"""Hand on what has been written: fold the case, update the read model, and send what is owed to the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chalicelib.domain.due import attention_at, due
+from chalicelib.domain.worklist import worklist
+from chalicelib.ports import QueueRow
+from chalicelib.usecases.execute import load
+from chalicelib.usecases.hall import Hall
+
+# A step that was sent is given this long before the sweep sends it again.
+PATIENCE = timedelta(minutes=5)
+
+
+def relay(hall: Hall, number: str, versions: Sequence[int]) -> int:
+    """Relay these commits of a case; gives the number of steps sent. Doing it twice does no harm."""
+    case = load(hall, number).case
+    now = hall.now()
+    steps = due(case, now)
+    rows = [
+        QueueRow(case.number, item.row, item.room, case.service.id, item.state, item.task, item.due, item.light)
+        for item in worklist(case, now)
+    ]
+    hall.read_model.save(number, case.version, rows, _next_look(attention_at(case, now), now))
+    if steps:
+        hall.steps.send(number, steps)
+    for version in versions:
+        hall.log.relayed(number, version)
+    return len(steps)
+
+
+def _next_look(at: datetime | None, now: datetime) -> datetime | None:
+    return None if at is None else max(at, now + PATIENCE) if at <= now else at

@@ -1,0 +1,181 @@
+"""Couriers, between the case and the vendors: ordering, calling off, asking, and taking in their news."""
+
+from __future__ import annotations
+
+from chalicelib import ports
+from chalicelib.domain.case import Case, Shipment
+from chalicelib.domain.commands import (
+    RecordCancellation,
+    RecordCourierOrder,
+    RecordCourierRefusal,
+    RecordNews,
+    RequestCourier,
+)
+from chalicelib.domain.due import pickup_window
+from chalicelib.domain.numbers import parse_case_number
+from chalicelib.domain.service import Leg
+from chalicelib.forms.parties import door
+from chalicelib.usecases.execute import Loaded, execute, load
+from chalicelib.usecases.hall import Hall
+
+
+class UnknownShipment(LookupError):
+    """News of a waybill that is none of ours."""
+
+
+def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
+    """Write down what will be ordered, then order it. A retry repeats just that, and asks first what became of it."""
+    leg, attempt = parse_subject(subject)
+    shipment = loaded.case.shipment(leg, attempt)
+    if shipment is None:
+        shipment = _request(hall, loaded, leg, attempt)
+        known = None
+    else:
+        known = hall.courier(shipment.courier).query(shipment.order, shipment.waybill)
+    try:
+        known = known or hall.courier(shipment.courier).order(_order(hall, loaded.record, shipment))
+    except ports.VendorRejected as error:
+        refusal = RecordCourierRefusal(at=hall.now(), by=by(shipment), leg=leg, attempt=attempt, code=error.code)
+        execute(hall, loaded.case.number, lambda _: refusal)
+        return
+    record_shipment(hall, loaded.case.number, shipment, known)
+
+
+def _request(hall: Hall, loaded: Loaded, leg: Leg, attempt: int) -> Shipment:
+    now = hall.now()
+    codes = hall.courier_codes
+    command = RequestCourier(
+        at=now,
+        by="hall",
+        leg=leg,
+        attempt=attempt,
+        courier=codes[(attempt - 1) % len(codes)],
+        window=pickup_window(loaded.case, now) if leg is Leg.PICKUP else None,
+    )
+    case = execute(hall, loaded.case.number, lambda _: command, loaded=loaded)
+    shipment = case.shipment(leg, attempt)
+    assert shipment is not None
+    return shipment
+
+
+def record_shipment(hall: Hall, number: str, shipment: Shipment, known: ports.Shipment) -> None:
+    """What a courier answered: its waybill, and any news that comes with it."""
+    if known.waybill:
+        _remember(hall, shipment, known.waybill)
+    execute(
+        hall,
+        number,
+        lambda _: RecordCourierOrder(
+            at=hall.now(), by=by(shipment), leg=shipment.leg, attempt=shipment.attempt, waybill=known.waybill
+        ),
+    )
+    for news in known.news:
+        record_news(hall, number, shipment.leg, shipment.attempt, shipment.courier, news)
+
+
+def cancel_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
+    """Call a courier off that has not come yet."""
+    leg, attempt = parse_subject(subject)
+    shipment = loaded.case.shipment(leg, attempt)
+    assert shipment is not None
+    courier = hall.courier(shipment.courier)
+    done = True
+    known = courier.query(shipment.order, shipment.waybill)
+    if known is not None:
+        try:
+            courier.cancel(shipment.order, known.waybill or shipment.waybill)
+        except ports.VendorRejected:
+            done = False
+    command = RecordCancellation(at=hall.now(), by=by(shipment), leg=leg, attempt=attempt, done=done)
+    execute(hall, loaded.case.number, lambda _: command)
+
+
+def ask_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
+    """A parcel is silent: ask for its news. The same news learnt twice is written down once."""
+    leg, attempt = parse_subject(subject)
+    shipment = loaded.case.shipment(leg, attempt)
+    assert shipment is not None
+    known = hall.courier(shipment.courier).query(shipment.order, shipment.waybill)
+    if known is not None:
+        record_shipment(hall, loaded.case.number, shipment, known)
+
+
+def take_news(hall: Hall, courier: str, news: ports.News) -> None:
+    """Apply a courier's news to the case that it belongs to. UnknownShipment: to none of ours."""
+    order = news.order or _order_of(hall, courier, news.waybill)
+    number, leg, attempt = parse_order(order)
+    record_news(hall, number, leg, attempt, courier, news)
+
+
+def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, news: ports.News) -> None:
+    def command(loaded: Loaded) -> RecordNews:
+        known = loaded.case.shipment(leg, attempt)
+        if known and known.courier != courier:
+            raise UnknownShipment("another courier's shipment")
+        return RecordNews(
+            at=hall.now(),
+            by=f"courier:{courier}",
+            leg=leg,
+            attempt=attempt,
+            courier=courier,
+            waybill=news.waybill,
+            state=news.state,
+            happened_at=news.at,
+            code=news.code,
+            identity=news.identity,
+            undoes=news.undoes,
+        )
+
+    before = load(hall, number)
+    case = execute(hall, number, command, loaded=before)
+    _stamp_delivered(hall, before.case, case)
+
+
+def _stamp_delivered(hall: Hall, before: Case, case: Case) -> None:
+    """A certificate is in delivery until the courier has brought it; from then on it is valid for everyone to see."""
+    delivery = case.last_shipment(Leg.DELIVERY)
+    if delivery and delivery.state == "delivered" and case.version != before.version:
+        for certificate in case.certificates:
+            hall.register.stamp(certificate.number, delivered_at=delivery.moves[-1].at)
+
+
+def parse_subject(subject: str) -> tuple[Leg, int]:
+    leg, attempt = subject.rsplit("-", 1)
+    return Leg(leg), int(attempt)
+
+
+def parse_order(order: str) -> tuple[str, Leg, int]:
+    """``<case>-<leg>-<attempt>`` in its parts. UnknownShipment when it is not one of our numbers."""
+    number, leg, attempt = [*order.rsplit("-", 2), "", ""][:3]
+    ours = parse_case_number(number) == number and leg in set(Leg) and attempt.isascii() and attempt.isdigit()
+    if not ours:
+        raise UnknownShipment("not an order of ours")
+    return number, Leg(leg), int(attempt)
+
+
+def by(shipment: Shipment) -> str:
+    return f"courier:{shipment.courier}"
+
+
+def _remember(hall: Hall, shipment: Shipment, waybill: str) -> None:
+    """Some couriers report by waybill alone."""
+    key = f"waybill#{shipment.courier}#{waybill}"
+    hall.lookups.put_once(key, {"order": shipment.order}, now=hall.now())
+
+
+def _order_of(hall: Hall, courier: str, waybill: str) -> str:
+    known = hall.lookups.get(f"waybill#{courier}#{waybill}", now=hall.now())
+    if known is None:
+        raise UnknownShipment("unknown waybill")
+    return str(known["order"])
+
+
+def _order(hall: Hall, record: ports.CaseRecord, shipment: Shipment) -> ports.CourierOrder:
+    there = door(record.answers, shipment.leg)
+    inwards = shipment.leg is Leg.PICKUP
+    return ports.CourierOrder(
+        number=shipment.order,
+        sender=there if inwards else hall.party,
+        receiver=hall.party if inwards else there,
+        window=ports.Window(shipment.window.start, shipment.window.end) if shipment.window else None,
+    )

@@ -1,0 +1,62 @@
+"""Every few minutes: whatever got stuck goes on. A lost message, a dead stream or a killed worker costs time only."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from chalicelib.domain.due import attention_at, due
+from chalicelib.domain.errors import NotFound
+from chalicelib.usecases.execute import load
+from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.inbox import try_apply
+from chalicelib.usecases.relay import relay
+
+GRACE = timedelta(minutes=2)  # what the stream has had time to hand on
+FIRST_WAIT = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many commits, inbox messages and cases needed a push."""
+
+    commits: int
+    messages: int
+    cases: int
+
+
+def sweep(hall: Hall, grace: timedelta = GRACE) -> Swept:
+    """Hand on what the stream did not, apply what lies in the inbox, and send what is still owed."""
+    now = hall.now()
+    messages = sum(1 for message in list(hall.inbox.new_before(now - grace)) if try_apply(hall, message))
+    waiting = sorted(hall.log.unrelayed(now - grace))
+    for number, commits in groupby(waiting, key=lambda item: item[0]):
+        relay(hall, number, [version for _, version in commits])
+    looked = 0
+    for number, version, looks in list(hall.read_model.needing_attention(now)):
+        looked += 1
+        _look(hall, number, version, looks, now)
+    return Swept(len(waiting), messages, looked)
+
+
+def _look(hall: Hall, number: str, version: int, looks: int, now: datetime) -> None:
+    try:
+        case = load(hall, number).case
+    except NotFound:
+        return
+    steps = due(case, now)
+    if steps:
+        hall.steps.send(number, steps)
+        hall.read_model.look_again(number, version, now + wait(looks))
+    else:
+        later = attention_at(case, now)
+        hall.read_model.look_again(number, version, later or now + LONGEST_WAIT)
+
+
+def wait(looks: int) -> timedelta:
+    """Exponential back-off with full jitter on its upper half, so that stuck cases do not come back all at once."""
+    longest = min(FIRST_WAIT * (1 << min(looks, 10)), LONGEST_WAIT)
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - no secret
