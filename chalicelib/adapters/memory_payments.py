@@ -40,11 +40,12 @@ class MemoryPayments:
         amount = sum(line.amount for line in lines)
         if amount <= 0 or not SHORTEST <= expires_at - self.clock() < LONGEST:
             raise VendorRejected("memory", "invalid_request_error")
-        id = f"cs_{len(self.checkouts) + 1}"
-        url = f"https://pay.invalid/{id}"
-        self.checkouts[id] = Checkout(id, url, "open", Money(amount, currency), expires_at.replace(microsecond=0), case)
-        self._opened[key] = content, id
-        return self.checkouts[id]
+        number = f"cs_{len(self.checkouts) + 1}"
+        until = expires_at.replace(microsecond=0)
+        self._opened[key] = content, number
+        return self._put(
+            Checkout(number, f"https://pay.invalid/{number}", "open", Money(amount, currency), until, case)
+        )
 
     def checkout(self, id: str) -> Checkout:
         """A checkout as it is now. VendorRejected ``resource_missing``: there is none."""
@@ -60,7 +61,7 @@ class MemoryPayments:
         found = self.checkout(id)
         return self._put(replace(found, state="expired", url="")) if found.state == "open" else found
 
-    def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:
+    def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:  # noqa: ARG002  (the port's)
         """Give back part of a payment; the same ``key`` gives the same refund, as it is now."""
         paid = self._paid(payment)
         if amount.currency != paid.currency:
@@ -100,10 +101,10 @@ class MemoryPayments:
         return checkout
 
     def _opened_before(self, key: str, content: object) -> Checkout:
-        before, id = self._opened[key]
+        before, number = self._opened[key]
         if before != content:
             raise VendorRejected("memory", "idempotency_error")
-        return self.checkouts[id]
+        return self.checkouts[number]
 
     def _refunded_before(self, key: str, payment: str, amount: Money) -> Refund:
         before, made = self.refunds[key]

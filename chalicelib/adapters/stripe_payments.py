@@ -4,8 +4,8 @@ Stripe learns the fee lines, the language and the case number; nothing personal.
 page stays with Stripe.
 
 Stripe forgets an idempotency key after a day, our steps may be repeated for longer. So every refund carries its key as
-metadata and is looked for before it is made: the same key stays the same refund for good. A checkout needs no such care,
-for it never lives longer than its key.
+metadata and is looked for before it is made: the same key stays the same refund for good. A checkout needs no such
+care, for it never lives longer than its key.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ T = TypeVar("T")
 class StripePayments:
     """Implements ports.Payments.
 
-    ``api_base`` "" is Stripe itself. Time-outs are in seconds. ``attempts`` is how often an effect is asked for while its
-    outcome is unknown: the second time makes up for the socket that a frozen Lambda lost.
+    ``api_base`` "" is Stripe itself. Time-outs are in seconds. ``attempts`` is how often an effect is asked for while
+    its outcome is unknown: the second time makes up for the socket that a frozen Lambda lost.
     """
 
     def __init__(
@@ -132,8 +132,8 @@ class StripePayments:
     def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:
         """Give back part of a payment; the same ``key`` gives the same refund, as it is now.
 
-        VendorRejected: more than is left (``charge_already_refunded``, ``invalid_request_error``), another currency than
-        the payment's (``currency_mismatch``), or the key was used for another amount (``idempotency_error``).
+        VendorRejected: more than is left (``charge_already_refunded``, ``invalid_request_error``), another currency
+        than the payment's (``currency_mismatch``), or the key was used for another amount (``idempotency_error``).
         """
         before = self._refund_before(key, payment, amount)
         if before is not None:
