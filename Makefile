@@ -1,13 +1,22 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help package deploy
+.PHONY: help run reset package deploy
 
 PYTHON ?= .venv/bin/python
+SYSTEM_PYTHON ?= python3
 STAGE ?= prod
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- on this machine
+
+run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRIPE_PORT=8420 COURIER_PORT=8430 STATE=.local)
+	@$(SYSTEM_PYTHON) -m infra.local.bootstrap
+
+reset: ## forget what the hall here has kept (STATE=.local)
+	@$(SYSTEM_PYTHON) -m infra.local.forget
 
 # --- AWS
 

@@ -48,11 +48,17 @@ def prepare(environment: Path, lock: Path) -> None:
     name, start = environment.relative_to(ROOT), time.monotonic()
     print(f"  {name} …", end=" ", flush=True)
     stamp.unlink(missing_ok=True)
-    if not (environment / "bin/pip").exists():
-        _run("make the environment", sys.executable, "-m", "venv", "--clear", str(environment))
+    _make(environment)
     _install(environment, lock)
     stamp.write_text(state)
     print(f"{time.monotonic() - start:.1f} s", flush=True)
+
+
+def _make(environment: Path) -> None:
+    of_this_python = (environment / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}").is_dir()
+    if not of_this_python or not (environment / "bin/pip").exists():
+        clear = [] if of_this_python else ["--clear"]
+        _run("make the environment", sys.executable, "-m", "venv", *clear, str(environment))
 
 
 def _install(environment: Path, lock: Path) -> None:

@@ -57,6 +57,7 @@ def _employ(cognito: Any, pool: str, colleague: Colleague, password: str) -> Non
             UserPoolId=pool,
             Username=colleague.email,
             MessageAction="SUPPRESS",
+            TemporaryPassword=password,
             UserAttributes=[{"Name": name, "Value": value} for name, value in known.items()],
         )
     cognito.admin_set_user_password(UserPoolId=pool, Username=colleague.email, Password=password, Permanent=True)
