@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from chalicelib.domain.errors import DomainError
+from chalicelib.logs import logger
 from chalicelib.ports import InboxMessage, VendorRejected
 from chalicelib.usecases import payment, shipping
 from chalicelib.usecases.execute import execute
 from chalicelib.usecases.hall import Hall
 
-log = logging.getLogger(__name__)
+log = logger("inbox")
 STRIPE = "stripe"
 
 
