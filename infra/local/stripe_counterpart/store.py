@@ -86,13 +86,14 @@ class Store:
         for field, value in filters.items():
             where.append(f"json_extract(body, '$.{field}') = ?")
             values.append(value)
-        for cursor, sign in ((after, "<"), (before, ">")):
+        older, newer = "seq < (SELECT seq FROM objects WHERE id = ?)", "seq > (SELECT seq FROM objects WHERE id = ?)"
+        for cursor, condition in ((after, older), (before, newer)):
             if cursor:
-                where.append("seq " + sign + " (SELECT seq FROM objects WHERE id = ?)")
+                where.append(condition)
                 values.append(cursor)
         order = "ASC" if before else "DESC"
-        condition = " AND ".join(where)  # of the names of our own filters
-        query = f"SELECT body FROM objects WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608
+        conditions = " AND ".join(where)  # the names of filters are our own
+        query = f"SELECT body FROM objects WHERE {conditions} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         rows = [json.loads(body) for (body,) in self._db.execute(query, (*values, limit + 1))]
         found = rows[:limit]
         return (found[::-1] if before else found), len(rows) > limit

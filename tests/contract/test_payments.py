@@ -1,0 +1,208 @@
+"""What payments promise, by Stripe's client against the counterpart and in memory alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.domain.money import Money
+from chalicelib.ports import Checkout, CheckoutLine, VendorRejected
+from tests.contract.payments_rig import CASE, Clock, Desk, memory_desk, stripe_desk
+
+
+@pytest.fixture(params=["memory", "stripe"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    with memory_desk(Clock()) if request.param == "memory" else stripe_desk(Clock(), tmp_path) as found:
+        yield found
+
+
+def paid(desk: Desk) -> Checkout:
+    opened = desk.open()
+    desk.pay(opened.id)
+    return desk.payments.checkout(opened.id)
+
+
+def test_a_new_checkout_is_open_for_the_sum_of_its_lines(desk: Desk) -> None:
+    until = desk.clock() + timedelta(hours=2)
+    opened = desk.open(expires_at=until)
+    assert opened.url.startswith("http")
+    assert opened == Checkout(opened.id, opened.url, "open", Money(2000, "cny"), until.astimezone(UTC), CASE)
+
+
+def test_a_checkout_is_fetched_as_it_was_opened(desk: Desk) -> None:
+    opened = desk.open()
+    assert desk.payments.checkout(opened.id) == opened
+
+
+def test_the_same_key_opens_one_checkout(desk: Desk) -> None:
+    assert desk.open("key-1") == desk.open("key-1")
+
+
+def test_another_key_opens_another_checkout(desk: Desk) -> None:
+    assert desk.open("key-1").id != desk.open("key-2").id
+
+
+def test_a_key_is_good_for_one_content(desk: Desk) -> None:
+    desk.open("key-1")
+    with pytest.raises(VendorRejected, match="idempotency_error"):
+        desk.open("key-1", lines=(CheckoutLine("fee", "工本费", 1),))
+
+
+@pytest.mark.parametrize("life", [timedelta(minutes=29), timedelta(hours=24)])
+def test_a_checkout_lives_at_least_half_an_hour_and_less_than_a_day(desk: Desk, life: timedelta) -> None:
+    with pytest.raises(VendorRejected):
+        desk.open(expires_at=desk.clock() + life)
+
+
+def test_nothing_to_pay_opens_no_checkout(desk: Desk) -> None:
+    with pytest.raises(VendorRejected):
+        desk.open(lines=(CheckoutLine("fee", "工本费", 0),))
+
+
+def test_a_declined_card_leaves_the_checkout_open(desk: Desk) -> None:
+    opened = desk.open()
+    desk.decline(opened.id)
+    assert desk.payments.checkout(opened.id) == opened
+
+
+def test_a_declined_card_can_be_followed_by_a_good_one(desk: Desk) -> None:
+    opened = desk.open()
+    desk.decline(opened.id)
+    desk.pay(opened.id)
+    assert desk.payments.checkout(opened.id).state == "paid"
+
+
+def test_a_paid_checkout_names_its_payment_and_amount(desk: Desk) -> None:
+    checkout = paid(desk)
+    assert (checkout.state, checkout.amount, checkout.case) == ("paid", Money(2000, "cny"), CASE)
+    assert checkout.payment
+
+
+def test_paying_twice_is_paying_once(desk: Desk) -> None:
+    checkout = paid(desk)
+    desk.pay(checkout.id)
+    desk.decline(checkout.id)
+    assert desk.payments.checkout(checkout.id) == checkout
+
+
+def test_an_expired_checkout_cannot_be_paid(desk: Desk) -> None:
+    opened = desk.open()
+    desk.expire(opened.id)
+    desk.pay(opened.id)
+    assert desk.payments.checkout(opened.id).state == "expired"
+
+
+def test_a_checkout_expires_by_time(desk: Desk) -> None:
+    opened = desk.open(expires_at=desk.clock() + timedelta(hours=1))
+    desk.clock.forward(timedelta(minutes=59))
+    assert desk.payments.checkout(opened.id).state == "open"
+    desk.clock.forward(timedelta(minutes=1))
+    desk.pay(opened.id)
+    assert desk.payments.checkout(opened.id).state == "expired"
+
+
+def test_closing_a_checkout_shuts_the_applicant_out(desk: Desk) -> None:
+    opened = desk.open()
+    assert desk.payments.expire_checkout(opened.id).state == "expired"
+    desk.pay(opened.id)
+    assert desk.payments.checkout(opened.id).state == "expired"
+
+
+def test_closing_a_closed_checkout_changes_nothing(desk: Desk) -> None:
+    opened = desk.open()
+    assert desk.payments.expire_checkout(opened.id) == desk.payments.expire_checkout(opened.id)
+
+
+def test_closing_a_declined_checkout_closes_it(desk: Desk) -> None:
+    opened = desk.open()
+    desk.decline(opened.id)
+    assert desk.payments.expire_checkout(opened.id).state == "expired"
+
+
+def test_closing_comes_too_late_for_a_paid_checkout(desk: Desk) -> None:
+    checkout = paid(desk)
+    assert desk.payments.expire_checkout(checkout.id) == checkout
+
+
+def test_an_unknown_checkout_is_rejected(desk: Desk) -> None:
+    with pytest.raises(VendorRejected, match="resource_missing"):
+        desk.payments.checkout("cs_test_none")
+    with pytest.raises(VendorRejected, match="resource_missing"):
+        desk.payments.expire_checkout("cs_test_none")
+
+
+def test_a_payment_is_refunded_in_parts_down_to_nothing(desk: Desk) -> None:
+    payment = paid(desk).payment
+    first = desk.payments.refund("r-1", payment, Money(1200, "cny"), CASE)
+    second = desk.payments.refund("r-2", payment, Money(800, "cny"), CASE)
+    assert (first.state, first.amount) == ("succeeded", Money(1200, "cny"))
+    assert (second.state, second.amount) == ("succeeded", Money(800, "cny"))
+    assert first.id != second.id
+    with pytest.raises(VendorRejected, match="charge_already_refunded"):
+        desk.payments.refund("r-3", payment, Money(1, "cny"), CASE)
+
+
+def test_no_more_is_refunded_than_is_left(desk: Desk) -> None:
+    payment = paid(desk).payment
+    desk.payments.refund("r-1", payment, Money(1200, "cny"), CASE)
+    with pytest.raises(VendorRejected, match="invalid_request_error"):
+        desk.payments.refund("r-2", payment, Money(801, "cny"), CASE)
+    assert desk.payments.refund("r-3", payment, Money(800, "cny"), CASE).state == "succeeded"
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_nothing_is_no_refund(desk: Desk, amount: int) -> None:
+    payment = paid(desk).payment
+    with pytest.raises(VendorRejected):
+        desk.payments.refund("r-1", payment, Money(amount, "cny"), CASE)
+
+
+def test_the_same_key_refunds_once(desk: Desk) -> None:
+    payment = paid(desk).payment
+    first = desk.payments.refund("r-1", payment, Money(1200, "cny"), CASE)
+    assert desk.payments.refund("r-1", payment, Money(1200, "cny"), CASE) == first
+    assert desk.payments.refund("r-2", payment, Money(800, "cny"), CASE).state == "succeeded"
+
+
+def test_the_same_key_refunds_once_even_days_later(desk: Desk) -> None:
+    payment = paid(desk).payment
+    first = desk.payments.refund("r-1", payment, Money(500, "cny"), CASE)
+    desk.clock.forward(timedelta(days=3))
+    assert desk.payments.refund("r-1", payment, Money(500, "cny"), CASE) == first
+
+
+def test_the_same_key_refunds_once_among_many_refunds(desk: Desk) -> None:
+    payment = paid(desk).payment
+    made = [desk.payments.refund(f"r-{n}", payment, Money(10, "cny"), CASE) for n in range(25)]
+    desk.clock.forward(timedelta(days=3))
+    assert [desk.payments.refund(f"r-{n}", payment, Money(10, "cny"), CASE) for n in range(25)] == made
+
+
+def test_a_refund_key_is_good_for_one_amount(desk: Desk) -> None:
+    payment = paid(desk).payment
+    desk.payments.refund("r-1", payment, Money(500, "cny"), CASE)
+    with pytest.raises(VendorRejected, match="idempotency_error"):
+        desk.payments.refund("r-1", payment, Money(600, "cny"), CASE)
+
+
+def test_a_refund_is_in_the_currency_that_was_paid(desk: Desk) -> None:
+    payment = paid(desk).payment
+    with pytest.raises(VendorRejected, match="currency_mismatch"):
+        desk.payments.refund("r-1", payment, Money(500, "jpy"), CASE)
+
+
+def test_an_unknown_payment_is_not_refunded(desk: Desk) -> None:
+    with pytest.raises(VendorRejected, match="resource_missing"):
+        desk.payments.refund("r-1", "pi_none", Money(500, "cny"), CASE)
+
+
+def test_a_refund_that_the_bank_returns_shows_as_failed_and_can_be_made_anew(desk: Desk) -> None:
+    payment = paid(desk).payment
+    first = desk.payments.refund("r-1", payment, Money(2000, "cny"), CASE)
+    desk.fail_refund("r-1", first.id)
+    again = desk.payments.refund("r-1", payment, Money(2000, "cny"), CASE)
+    assert (again.id, again.state, again.reason) == (first.id, "failed", "lost_or_stolen_card")
+    assert desk.payments.refund("r-2", payment, Money(2000, "cny"), CASE).state == "succeeded"
