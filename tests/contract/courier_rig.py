@@ -6,6 +6,7 @@ import json
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,21 +124,33 @@ def webhooks() -> dict[str, CourierWebhook]:
     }
 
 
-def courier_at(url: str, code: str, read_s: float = LONGEST_WAIT_S) -> Courier:
+def courier_at(url: str, code: str, *, read_s: float = LONGEST_WAIT_S, agreements: Agreements = AGREEMENTS) -> Courier:
     http = Http(code, read_s=read_s)
     if code == "ems":
-        a = AGREEMENTS
-        return EmsCourier(url + EMS_PATH, a.ems_sender, a.ems_authorization, a.ems_key, http=http)
-    return OpenCourier(url + OPEN_PATH, AGREEMENTS.open_secret, http=http)
+        sender, authorization, key = agreements.ems_sender, agreements.ems_authorization, agreements.ems_key
+        return EmsCourier(url + EMS_PATH, sender, authorization, key, http=http)
+    return OpenCourier(url + OPEN_PATH, agreements.open_secret, http=http)
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Ask until it holds, for as long as a test may wait."""
+    deadline = time.monotonic() + LONGEST_WAIT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 class Rig(Protocol):
     """One courier with what a test needs to do behind its back."""
 
-    courier: Courier
-    states: frozenset[str]
-    finds_by_order: bool
-
+    @property
+    def courier(self) -> Courier: ...
+    @property
+    def states(self) -> frozenset[str]: ...
+    @property
+    def finds_by_order(self) -> bool: ...
     def impatient(self) -> Courier: ...
     def move(self, waybill: str, state: str, undoes: str = "") -> News: ...
     def fault(self, **faults: float) -> None: ...
@@ -161,9 +174,9 @@ class MemoryRig:
         self._now += timedelta(seconds=1)
         return self.courier.move(waybill, state, self._now, undoes=undoes)
 
-    def fault(self, **faults: int) -> None:
+    def fault(self, **faults: float) -> None:
         for name, value in faults.items():
-            setattr(self.courier, name, value)
+            setattr(self.courier, name, int(value))
 
     def waybills(self) -> list[str]:
         return [self.courier.order(order).waybill for order in self.courier.orders.values()]

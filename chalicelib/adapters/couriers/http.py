@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 from chalicelib.ports import VendorError, VendorRejected, VendorTemporary, VendorUnknown
 
@@ -71,7 +71,7 @@ class Http:
                 retries=False,
                 redirect=False,
             )
-        except (NewConnectionError, ConnectTimeoutError) as fault:
+        except (NewConnectionError, ConnectTimeoutError, LocationValueError) as fault:
             raise VendorTemporary(self._vendor, "no_connection") from fault
         except HTTPError as fault:
             raise self.doubt("no_answer", changes=changes) from fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from infra.local.courier_counterpart.ems_side import EmsSide
 from infra.local.courier_counterpart.open_side import OpenSide
 from infra.local.courier_counterpart.postman import Hall, Postman
 
+_log = logging.getLogger(__name__)
+_ON_PAGE = 200  # parcels
 _NEXT: Mapping[str, tuple[str, ...]] = {
     "ordered": ("pickup_scheduled", "picked_up", "cancelled"),
     "pickup_scheduled": ("picked_up", "cancelled"),
@@ -89,6 +92,7 @@ def _while_running(postman: Postman, book: Book) -> Callable[[Starlette], Abstra
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         round_ = asyncio.create_task(postman.run())
+        round_.add_done_callback(_report)
         yield
         round_.cancel()
         with suppress(asyncio.CancelledError):
@@ -96,6 +100,11 @@ def _while_running(postman: Postman, book: Book) -> Callable[[Starlette], Abstra
         book.close()
 
     return lifespan
+
+
+def _report(round_: asyncio.Task[None]) -> None:
+    if not round_.cancelled() and (fault := round_.exception()):
+        _log.critical("The postman has stopped", exc_info=fault)
 
 
 class Handheld:
@@ -121,7 +130,7 @@ class Handheld:
         """Every parcel with buttons for what may come next."""
         parcels = [
             {"parcel": parcel, "next": self._next(parcel), "takes_back": parcel.state in TAKEN_BACK}
-            for parcel in self._depot.book.parcels()
+            for parcel in self._depot.book.parcels()[:_ON_PAGE]
         ]
         return HTMLResponse(self._page.render(parcels=parcels, labels=_LABELS, legs=_LEGS))
 

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS push (
     attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 """
+_EVENTS = "SELECT id, waybill, state, undoes, at FROM event"
 
 
 class TooLate(Exception):
@@ -120,8 +121,12 @@ class Book:
 
     def parcels(self) -> list[Parcel]:
         """All parcels, the latest first."""
+        events: dict[str, list[Event]] = {}
+        for row in self._db.execute(f"{_EVENTS} ORDER BY at"):
+            event = _event(row)
+            events.setdefault(event.waybill, []).append(event)
         rows = self._db.execute("SELECT waybill, courier, number FROM parcel ORDER BY rowid DESC").fetchall()
-        return [self._filled(row) for row in rows]
+        return [Parcel(waybill, courier, number, tuple(events.get(waybill, ()))) for waybill, courier, number in rows]
 
     def cancel(self, parcel: Parcel, now: datetime, *, push_at: float | None, tick: timedelta) -> None:
         """Call a parcel off; nothing when it is called off already. TooLate: it is picked up."""
@@ -153,22 +158,16 @@ class Book:
         """Have the hall told of an event, once more if it was told before."""
         self._db.execute("INSERT INTO push (event, due) VALUES (?, ?)", (event.id, due))
 
-    def pushes(self, until: float = float("inf")) -> list[Push]:
-        """What is to be delivered by then, the longest due first."""
+    def pushes(self) -> list[Push]:
+        """What is still to be delivered, the longest due first."""
         rows = self._db.execute(
             "SELECT push.id, due, attempts, courier, number, event.id, waybill, state, undoes, at FROM push"
             " JOIN event ON event.id = push.event JOIN parcel USING (waybill)"
-            " WHERE due <= ? ORDER BY due, push.id",
-            (until,),
+            " ORDER BY due, push.id"
         ).fetchall()
         return [
             Push(id_, _event(row), courier, number, due, attempts) for id_, due, attempts, courier, number, *row in rows
         ]
-
-    def next_due(self) -> float | None:
-        """When the next push is due."""
-        (due,) = self._db.execute("SELECT min(due) FROM push").fetchone()
-        return None if due is None else float(due)
 
     def delivered(self, push: Push) -> None:
         """The hall has acknowledged it."""
@@ -197,8 +196,8 @@ class Book:
         return Parcel(waybill, courier, number, self._events(waybill))
 
     def _events(self, waybill: str) -> tuple[Event, ...]:
-        query = "SELECT id, waybill, state, undoes, at FROM event WHERE waybill = ? ORDER BY at"
-        return tuple(_event(row) for row in self._db.execute(query, (waybill,)))
+        rows = self._db.execute(f"{_EVENTS} WHERE waybill = ? ORDER BY at", (waybill,))
+        return tuple(_event(row) for row in rows)
 
 
 def _event(row: Sequence[str]) -> Event:

@@ -37,30 +37,42 @@ class Postman:
         self._dialects = dialects
         self._hall = hall
         self._retry_s = retry_s
+        self._carried: set[str] = set()  # waybills with a push on its way
         self._pool = urllib3.PoolManager(maxsize=_AT_ONCE, timeout=urllib3.Timeout(connect=3, read=30), retries=False)
 
     async def run(self) -> None:
         """Until cancelled. What was not delivered when the counterpart stopped is tried at once."""
         self._depot.book.hasten(self._now())
-        while True:
-            self._depot.bell.clear()
-            await asyncio.gather(*map(self._deliver, self._due()))
-            await self._rest()
+        async with asyncio.TaskGroup() as walks:
+            while True:
+                self._depot.bell.clear()
+                await self._rest(self._set_out(walks))
 
-    def _due(self) -> list[Push]:
-        first_of_parcel: dict[str, Push] = {}
-        for push in self._depot.book.pushes(self._now()):
-            first_of_parcel.setdefault(push.event.waybill, push)
-        return list(first_of_parcel.values())[:_AT_ONCE]
+    def _set_out(self, walks: asyncio.TaskGroup) -> float | None:
+        """Start with what is due and can be carried; the time when there will be more, None: when the bell rings."""
+        for push in self._depot.book.pushes():
+            if len(self._carried) == _AT_ONCE:
+                return None
+            if push.event.waybill in self._carried:
+                continue
+            if push.due > self._now():
+                return push.due
+            self._carried.add(push.event.waybill)
+            walks.create_task(self._walk(push))
+        return None
 
-    async def _rest(self) -> None:
-        due = self._depot.book.next_due()
-        pause = None if due is None else max(0.0, due - self._now())
+    async def _rest(self, until: float | None) -> None:
+        pause = None if until is None else max(0.0, until - self._now())
         try:
             async with asyncio.timeout(pause):
                 await self._depot.bell.wait()
         except TimeoutError:
             pass
+
+    async def _walk(self, push: Push) -> None:
+        await self._deliver(push)
+        self._carried.remove(push.event.waybill)
+        self._depot.bell.set()
 
     async def _deliver(self, push: Push) -> None:
         if not self._depot.chaos.drops() and await self._is_acknowledged(push):

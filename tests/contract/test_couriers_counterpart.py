@@ -1,0 +1,222 @@
+"""The counterpart keeps what couriers promise: it tells until it is heard, forgets nothing, and errs only on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from standardwebhooks import Webhook
+
+from chalicelib.adapters.couriers.open_http import signed
+from chalicelib.ports import Reply, VendorRejected
+from infra.local.courier_counterpart.app import Agreements
+from tests.contract.courier_rig import (
+    AGREEMENTS,
+    HttpRig,
+    Received,
+    acknowledging,
+    an_order,
+    catching_hall,
+    counterpart,
+    courier_at,
+    eventually,
+    http_rig,
+)
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[HttpRig]:
+    with http_rig("open", tmp_path) as rig:
+        yield rig
+
+
+def until_delivered(rig: HttpRig, states: int) -> list[str]:
+    return [rig.read(rig.hall.next()).state for _ in range(states)]
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("ems", Reply(200, "application/json", '{"serialNo":"another","code":"00000"}')),
+        ("ems", Reply(200, "text/html", "<html>")),
+        ("ems", Reply(401, "application/json", "{}")),
+        ("open", Reply(301, "text/plain", "")),
+        ("open", Reply(500, "text/plain", "")),
+    ],
+)
+def test_a_push_is_repeated_until_it_is_acknowledged_rightly(tmp_path: Path, code: str, wrong: Reply) -> None:
+    failures = iter([wrong, wrong])
+    with (
+        catching_hall(lambda received: next(failures, None) or acknowledging(received)) as hall,
+        counterpart(hall.url, tmp_path) as url,
+    ):
+        rig = HttpRig(code, url, hall)
+        rig.tell(rig.courier.order(an_order()).waybill, "picked_up")
+        pushes = [hall.next() for _ in range(3)]
+        assert len({rig.webhook.authenticate(push.headers, push.body, datetime.now(UTC)) for push in pushes}) == 1
+
+
+def test_what_was_not_delivered_before_a_restart_is_delivered_after_it(tmp_path: Path) -> None:
+    refusing = Reply(503, "text/plain", "")
+    with catching_hall(lambda _: refusing) as deaf, counterpart(deaf.url, tmp_path) as url:
+        rig = HttpRig("ems", url, deaf)
+        waybill = rig.courier.order(an_order()).waybill
+        rig.tell(waybill, "picked_up")
+        deaf.next()
+    with http_rig("ems", tmp_path) as rig:
+        assert rig.read(rig.hall.next()).waybill == waybill
+        assert rig.call("GET", "/waybills").json() == [
+            {
+                "waybill": waybill,
+                "courier": "ems",
+                "order": "D7K3-M9QF-2XHVA-pickup-1",
+                "leg": "pickup",
+                "state": "picked_up",
+            }
+        ]
+
+
+def test_lost_pushes_arrive_in_the_end(rig: HttpRig) -> None:
+    rig.fault(drop=0.5, seed=2)
+    waybill = rig.courier.order(an_order()).waybill
+    states = ["picked_up", "in_transit", "out_for_delivery", "delivered"]
+    for state in states:
+        rig.tell(waybill, state)
+    assert sorted(until_delivered(rig, 4)) == sorted(states)
+
+
+def test_a_push_that_is_never_sent_is_found_by_asking(rig: HttpRig) -> None:
+    rig.fault(lose=1)
+    shipment = rig.courier.order(an_order())
+    rig.tell(shipment.waybill, "picked_up")
+    rig.fault()
+    rig.tell(shipment.waybill, "in_transit")
+    assert until_delivered(rig, 1) == ["in_transit"]
+    found = rig.courier.query(shipment.order, shipment.waybill)
+    assert found is not None
+    assert [news.state for news in found.news] == ["picked_up", "in_transit"]
+
+
+def test_reordered_pushes_tell_their_own_time(rig: HttpRig) -> None:
+    waybill = rig.courier.order(an_order()).waybill
+    rig.fault(reorder=1, hold_s=0.3, seed=3)
+    rig.tell(waybill, "picked_up")
+    rig.fault()
+    rig.tell(waybill, "in_transit")
+    news = [rig.read(rig.hall.next()) for _ in range(2)]
+    assert [each.state for each in news] == ["in_transit", "picked_up"]
+    assert news[1].at < news[0].at
+
+
+def test_a_delayed_push_waits(rig: HttpRig) -> None:
+    waybill = rig.courier.order(an_order()).waybill
+    rig.fault(delay_s=0.2)
+    told = datetime.now(UTC)
+    rig.tell(waybill, "picked_up")
+    rig.hall.next()
+    assert (datetime.now(UTC) - told).total_seconds() >= 0.2
+
+
+def test_a_slow_answer_for_one_parcel_does_not_hold_up_another(tmp_path: Path) -> None:
+    other_has_come = threading.Event()
+
+    def slow_for_the_first(received: Received) -> Reply:
+        if b"pickup-1" in received.body:
+            assert other_has_come.wait(20)
+        else:
+            other_has_come.set()
+        return acknowledging(received)
+
+    with catching_hall(slow_for_the_first) as hall, counterpart(hall.url, tmp_path) as url:
+        rig = HttpRig("open", url, hall)
+        waybills = [rig.courier.order(an_order(f"D7K3-M9QF-2XHVA-pickup-{n}")).waybill for n in (1, 2)]
+        for waybill in waybills:
+            rig.tell(waybill, "picked_up")
+        assert {rig.read(hall.next()).waybill for _ in waybills} == set(waybills)
+
+
+def test_faults_can_be_read_and_reset(rig: HttpRig) -> None:
+    rig.fault(refuse=2, drop=0.25)
+    faults = rig.call("GET", "/chaos").json()
+    assert (faults["refuse"], faults["drop"], faults["duplicate"]) == (2, 0.25, 0.0)
+    rig.fault()
+    assert rig.call("GET", "/chaos").json()["refuse"] == 0
+
+
+@pytest.mark.parametrize("wish", [{"drop": 2}, {"drop": "much"}, {"refuse": 0.5}, {"nap": 1}, {"delay_s": -1}, [], 3])
+def test_faults_that_make_no_sense_are_refused(rig: HttpRig, wish: Any) -> None:
+    assert rig.call("PUT", "/chaos", wish).status == 422
+
+
+def test_an_unknown_waybill_has_no_events(rig: HttpRig) -> None:
+    assert rig.call("POST", "/waybills/0000000000000/events", {"state": "picked_up"}).status == 404
+
+
+@pytest.mark.parametrize("wish", [{"state": "eaten"}, {}, [], None])
+def test_a_state_that_the_courier_can_not_tell_is_refused(rig: HttpRig, wish: Any) -> None:
+    waybill = rig.courier.order(an_order()).waybill
+    assert rig.call("POST", f"/waybills/{waybill}/events", wish).status == 422
+
+
+def test_only_the_present_state_can_be_taken_back(rig: HttpRig) -> None:
+    waybill = rig.courier.order(an_order()).waybill
+    assert rig.call("POST", f"/waybills/{waybill}/events", {"undoes": "delivered"}).status == 409
+
+
+def test_a_person_moves_a_parcel_on_the_page_without_scripts(rig: HttpRig) -> None:
+    waybill = rig.courier.order(an_order()).waybill
+    page = rig.call("GET", "/").data.decode()
+    assert waybill in page
+    assert "<script" not in page
+    assert 'value="picked_up"' in page
+    address = f"{rig.url}/waybills/{waybill}/events"
+    moved = urllib3.request("POST", address, body="state=picked_up", headers=FORM, redirect=False)
+    assert (moved.status, moved.headers["location"]) == (303, f"/#w{waybill}")
+    assert until_delivered(rig, 1) == ["picked_up"]
+    assert 'value="in_transit"' in rig.call("GET", "/").data.decode()
+
+
+def test_nothing_is_left_to_deliver_once_all_is_acknowledged(rig: HttpRig) -> None:
+    rig.fault(delay_s=0.2)
+    rig.tell(rig.courier.order(an_order()).waybill, "picked_up")
+    assert rig.call("GET", "/pushes").json() == {"undelivered": 1}
+    rig.hall.next()
+    assert eventually(lambda: rig.call("GET", "/pushes").json() == {"undelivered": 0})
+
+
+def test_another_host_name_is_refused(rig: HttpRig) -> None:
+    answer = urllib3.request("GET", rig.url + "/waybills", headers={"host": "attacker.example"}, retries=False)
+    assert answer.status == 400
+
+
+STRANGERS = [
+    ("ems", replace(AGREEMENTS, ems_sender="1100000000001")),
+    ("ems", replace(AGREEMENTS, ems_authorization="guessed")),
+    ("ems", replace(AGREEMENTS, ems_key="ZmVkY2JhOTg3NjU0MzIxMA==")),
+    ("open", replace(AGREEMENTS, open_secret="whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=")),
+]
+
+
+@pytest.mark.parametrize(("code", "agreements"), STRANGERS)
+def test_a_stranger_can_not_order(tmp_path: Path, code: str, agreements: Agreements) -> None:
+    with http_rig(code, tmp_path) as rig:
+        with pytest.raises(VendorRejected):
+            courier_at(rig.url, code, agreements=agreements).order(an_order())
+        assert rig.waybills() == []
+
+
+def test_a_signed_query_is_no_permission_to_cancel_or_to_ask_for_another_order(rig: HttpRig) -> None:
+    order = rig.courier.order(an_order()).order
+    other = rig.courier.order(an_order("D7K3-M9QF-2XHVA-pickup-2")).order
+    headers = signed(Webhook(AGREEMENTS.open_secret), f"query_{order}", datetime.now(UTC), "")
+    asked = [("GET", f"{order}"), ("POST", f"{order}/cancellation"), ("GET", other)]
+    answers = [urllib3.request(method, f"{rig.url}/open/orders/{path}", headers=headers) for method, path in asked]
+    assert [answer.status for answer in answers] == [200, 401, 401]
