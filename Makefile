@@ -1,7 +1,7 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset package deploy
+.PHONY: help run reset lint-services package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
@@ -17,6 +17,9 @@ run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRI
 
 reset: ## forget what the hall here has kept (STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.forget
+
+lint-services: ## check every service: its form, texts, examples, and that nobody has to come in person
+	@$(PYTHON) -m chalicelib.forms.lint
 
 # --- AWS
 

@@ -140,8 +140,11 @@ def _part_folder(name: str) -> tuple[str, str]:
 
 def read_lock(root: Traversable) -> dict[str, str]:
     """``<service>/<version>`` → SHA-256 of its files, as published."""
-    lines = (root / LOCK).read_text("utf-8").splitlines()
-    return dict(line.split(" ") for line in lines)
+    return parse_lock((root / LOCK).read_text("utf-8"))
+
+
+def parse_lock(text: str) -> dict[str, str]:
+    return dict(line.split(" ") for line in text.splitlines())
 
 
 def _services(lock: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -198,6 +198,7 @@ def _validator_class() -> type[Validator]:
     extended: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,
         {
+            "properties": _properties,
             "required": _required,
             "dependentRequired": _dependent_required,
             "additionalProperties": _additional_properties,
@@ -212,6 +213,18 @@ def _error(*path: str) -> ValidationError:
     from jsonschema.exceptions import ValidationError
 
     return ValidationError("", path=path)
+
+
+def _properties(validator: Validator, properties: Mapping[str, Any], value: Any, _: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if not isinstance(value, Mapping):
+        return
+    for name, schema in properties.items():
+        if name in value and schema is False:
+            yield ValidationError("", path=(name,), validator="false")  # the library's own says it of the parent
+        elif name in value:
+            yield from validator.descend(value[name], schema, path=name, schema_path=name)  # type: ignore[attr-defined]
 
 
 def _required(_: Validator, names: Sequence[str], value: Any, __: Any) -> Iterator[ValidationError]:
