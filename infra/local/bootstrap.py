@@ -1,7 +1,7 @@
 """``python3 -m infra.local.bootstrap``: from a bare Python to an open hall. Standard library only.
 
-Makes ``.venv`` from ``requirements/dev.txt``, and for the emulated AWS, which pins its own botocore, ``.local/emulator`` from
-``requirements/emulator.txt``. pip checks every hash. A lock file that has not changed is not installed again.
+Makes ``.venv`` from ``requirements/dev.txt`` and, for the emulated AWS, which pins its own botocore, ``.local/emulator``
+from ``requirements/emulator.txt``. pip checks every hash. A lock file is installed anew when it has changed.
 
     python3 -m infra.local.bootstrap               both environments, then the hall (options are handed on)
     python3 -m infra.local.bootstrap environment   only .venv
@@ -36,7 +36,7 @@ def main() -> None:
         return
     python = str(DEVELOPMENT[0] / "bin/python")
     os.chdir(ROOT)
-    os.execv(python, [python, "-m", "infra.local.hall", *sys.argv[1:]])
+    os.execv(python, [python, "-m", "infra.local.hall", *sys.argv[1:]])  # noqa: S606  (no shell: this process becomes the hall)
 
 
 def prepare(environment: Path, lock: Path) -> None:
@@ -65,7 +65,8 @@ def _install(environment: Path, lock: Path) -> None:
     _run(
         f"install {lock.relative_to(ROOT)}",
         str(environment / "bin/python"), "-m", "pip", "install",
-        "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check", "--no-input", "--quiet", "-r", str(lock),
+        "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check", "--no-input", "--quiet",
+        "-r", str(lock),
     )  # fmt: skip
 
 

@@ -23,7 +23,10 @@ class ChildDied(Exception):
 
 
 class Child:
-    """A process with a log of its own. It leads its own group, so that Ctrl-C reaches the hall alone, which stops it in turn."""
+    """A process with a log of its own.
+
+    It leads its own group, so that Ctrl-C reaches the hall alone, which stops its children one after the other.
+    """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
@@ -39,10 +42,13 @@ class Child:
                 start_new_session=True,
             )
 
-    def await_answer(self, url: str, seconds: float = 60) -> None:
-        """Wait until ``url`` answers a GET with anything but a 5xx. ChildDied: it ended before; TimeoutError: it does not answer."""
+    def await_answer(self, url: str, seconds: float = 120) -> None:
+        """Wait until ``url`` answers a GET with anything but a 5xx.
+
+        ChildDied: it ended before; TimeoutError: it does not answer.
+        """
         deadline = time.monotonic() + seconds
-        while not _answers(url):
+        while not _answers(url, seconds):
             if self._process.poll() is not None:
                 raise self.died()
             if time.monotonic() > deadline:
@@ -59,7 +65,9 @@ class Child:
         threading.Thread(target=wait, name=f"watch {self.name}", daemon=True).start()
 
     def died(self) -> ChildDied:
-        return ChildDied(f"The {self.name} ended (code {self._process.poll()}). The end of {self.log}:\n{tail(self.log)}")
+        return ChildDied(
+            f"The {self.name} ended (code {self._process.poll()}). The end of {self.log}:\n{tail(self.log)}"
+        )
 
     def stop(self, seconds: float = 60) -> bool:
         """Ask it to end, wait, and end it by force after ``seconds``; False when that was needed."""
@@ -78,9 +86,9 @@ def tail(log: Path, lines: int = 20) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, seconds: float) -> bool:
     try:
-        with _direct.open(url, timeout=5):
+        with _direct.open(url, timeout=seconds):
             return True
     except HTTPError as refusal:
         return refusal.code < 500

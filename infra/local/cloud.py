@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -18,23 +19,26 @@ ACCOUNT = "000000000000"
 
 
 def start(layout: Layout) -> Child:
-    """Start the emulator on what it kept the last time, and wait until it is ready."""
+    """Start the emulator on what it kept the last time; it is ready when ``ready_url`` answers."""
     _forget_stream_positions(layout)
-    scratch = layout.cloud / "tmp"
-    shutil.rmtree(scratch, ignore_errors=True)  # unpacked functions of an earlier run
-    scratch.mkdir(parents=True)
-    child = Child(
-        "emulated AWS",
-        [str(layout.emulator / "bin/python"), "-m", "ministack"],
-        _environment(layout),
-        layout.logs / "cloud.log",
-    )
-    try:
-        child.await_answer(f"{layout.cloud_url}/_ministack/ready")
-    except BaseException:
-        child.stop()
-        raise
-    return child
+    sweep_out(layout)
+    scratch(layout).mkdir(parents=True)
+    command = [str(layout.emulator / "bin/python"), "-m", "ministack"]
+    return Child("emulated AWS", command, _environment(layout), layout.logs / "cloud.log")
+
+
+def ready_url(layout: Layout) -> str:
+    return f"{layout.cloud_url}/_ministack/ready"
+
+
+def scratch(layout: Layout) -> Path:
+    """Where the emulator unpacks functions: a copy of the package for each that runs at once."""
+    return layout.cloud / "tmp"
+
+
+def sweep_out(layout: Layout) -> None:
+    """Throw the unpacked functions away."""
+    shutil.rmtree(scratch(layout), ignore_errors=True)
 
 
 def client(layout: Layout, service: str) -> Any:
@@ -44,7 +48,7 @@ def client(layout: Layout, service: str) -> Any:
         endpoint_url=layout.cloud_url,
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="local",
+        aws_secret_access_key="local",  # noqa: S106  (no secret: the emulator takes any)
         config=Config(retries={"mode": "standard"}, proxies={}),
     )
 
@@ -62,7 +66,7 @@ def _environment(layout: Layout) -> dict[str, str]:
         "STATE_DIR": str(layout.cloud / "state"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(layout.cloud / "s3"),
-        "TMPDIR": str(layout.cloud / "tmp"),
+        "TMPDIR": str(scratch(layout)),
         "LAMBDA_EXECUTOR": "local",  # subprocesses; no Docker
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
@@ -72,7 +76,8 @@ def _environment(layout: Layout) -> dict[str, str]:
 def _forget_stream_positions(layout: Layout) -> None:
     """Make the emulator read streams from their start.
 
-    It keeps how far each stream's consumer had read, but not the records: after a restart it would skip as many new ones.
+    It keeps how far each stream's consumer had read, but not the records: after a restart it would skip as many new
+    ones.
     """
     kept = layout.cloud / "state/lambda.json"
     if kept.is_file():

@@ -52,7 +52,10 @@ class Stack:
 
 
 def deploy(layout: Layout, package: Path, keys: Mapping[str, str]) -> Stack:
-    """Create or update the stack from what ``make package`` made; data of an earlier run stay. Raises DeploymentFailed."""
+    """Create or update the stack from what ``make package`` made; data of an earlier run stay.
+
+    DeploymentFailed: it did not come up.
+    """
     template = json.loads((package / "sam.json").read_text())
     template = _uploaded(layout, template, package)
     stack = _apply(layout, template, _parameters(layout, template["Parameters"]))
@@ -86,15 +89,18 @@ def _parameters(layout: Layout, known: Mapping[str, Any]) -> list[dict[str, str]
 
 
 def _uploaded(layout: Layout, template: dict[str, Any], package: Path) -> dict[str, Any]:
-    """The template with its local files uploaded, each under the hash of its content: an unchanged one changes nothing."""
+    """The template with its local files uploaded.
+
+    Each is named by the hash of its content, so an unchanged one changes nothing.
+    """
     s3 = cloud.client(layout, "s3")
     s3.create_bucket(Bucket=ARTEFACTS)
-    keys: dict[str, str] = {}
+    uploaded: dict[str, str] = {}
     for properties, name in _file_references(template):
-        file = package / properties[name]
-        if properties[name] not in keys:
-            keys[properties[name]] = _upload(s3, file)
-        properties[name] = f"s3://{ARTEFACTS}/{keys[properties[name]]}"
+        file = properties[name]
+        uploaded[file] = uploaded.get(file) or _upload(s3, package / file)
+        properties[name] = f"s3://{ARTEFACTS}/{uploaded[file]}"
+    _forget_others(s3, set(uploaded.values()))
     return template
 
 
@@ -112,6 +118,12 @@ def _upload(s3: Any, file: Path) -> str:
     if not s3.list_objects_v2(Bucket=ARTEFACTS, Prefix=key).get("KeyCount"):
         s3.put_object(Bucket=ARTEFACTS, Key=key, Body=content)
     return key
+
+
+def _forget_others(s3: Any, wanted: set[str]) -> None:
+    for item in s3.list_objects_v2(Bucket=ARTEFACTS).get("Contents", ()):
+        if item["Key"] not in wanted:
+            s3.delete_object(Bucket=ARTEFACTS, Key=item["Key"])
 
 
 def _apply(layout: Layout, template: Mapping[str, Any], parameters: list[dict[str, str]]) -> Stack:
@@ -186,7 +198,9 @@ def _make_up(layout: Layout, template: Mapping[str, Any], stack: Stack) -> None:
     for name, resource in resources.items():
         if ttl := resource.get("Properties", {}).get("TimeToLiveSpecification"):
             _expire(dynamodb, physical[name], ttl)
-    _declare_binary(layout, stack, resources["RestAPI"]["Properties"]["DefinitionBody"])
+    api = resources["RestAPI"]["Properties"]
+    _declare_binary(layout, stack, api["DefinitionBody"])
+    _declare_gateway_responses(layout, stack, api.get("GatewayResponses", {}))
     cloud.client(layout, "ses").verify_email_identity(EmailAddress=EMAIL_SENDER)
 
 
@@ -206,4 +220,24 @@ def _declare_binary(layout: Layout, stack: Stack, definition: Mapping[str, Any])
     """Tell the API which media types are binary. By hand: boto3 can't send the only form that the emulator takes."""
     types = definition.get("x-amazon-apigateway-binary-media-types", [])
     change = {"patchOperations": [{"op": "replace", "path": "/binaryMediaTypes", "value": types}]}
-    httpx.patch(f"{layout.cloud_url}/restapis/{stack.outputs['RestAPIId']}", json=change, trust_env=False).raise_for_status()
+    httpx.patch(
+        f"{layout.cloud_url}/restapis/{stack.outputs['RestAPIId']}", json=change, trust_env=False
+    ).raise_for_status()
+
+
+def _declare_gateway_responses(layout: Layout, stack: Stack, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give the API its own answers to what no function sees, such as a route that does not exist."""
+    gateway, api = cloud.client(layout, "apigateway"), stack.outputs["RestAPIId"]
+    held = gateway.get_gateway_responses(restApiId=api)["items"]
+    if wanted.keys() <= {response["responseType"] for response in held if not response["defaultResponse"]}:
+        return  # a changed API is a new one here, without any
+    for kind, response in wanted.items():
+        headers = response.get("ResponseParameters", {}).get("Headers", {})
+        gateway.put_gateway_response(
+            restApiId=api,
+            responseType=kind,
+            statusCode=response["StatusCode"],
+            responseParameters={f"gatewayresponse.header.{name}": value for name, value in headers.items()},
+            responseTemplates=response["ResponseTemplates"],
+        )
+    gateway.create_deployment(restApiId=api, stageName=API_STAGE)

@@ -1,7 +1,8 @@
-"""``python -m infra.local.edge``: the address of the local hall. It is to the emulated API Gateway what CloudFront is in the cloud.
+"""``python -m infra.local.edge``: the address of the local hall, standing where CloudFront stands in the cloud.
 
-Static files come from ``build/static``, everything else from the stack's API: method, path, query, headers and body pass
-as they are. Beside it, ``/_local`` shows what only a local hall can: messages as the applicant's phone got them, and demo staff.
+Static files come from ``build/static``, everything else from the stack's API: method, path, query, headers and body
+pass as they are. Beside it, ``/_local`` shows what only a local hall can: messages as the applicant's phone got them,
+and demo staff.
 """
 
 from __future__ import annotations
@@ -31,12 +32,22 @@ from infra.local.staff import roster, sign_in
 
 STATIC = ROOT / "build/static"
 TIMEOUT_S = 60  # CloudFront's longest for an origin
+AT_ONCE = 4 * (os.cpu_count() or 1)  # further requests wait: unlike AWS, one machine gains nothing by more functions
 _COLLECT_EVERY_S = 2.0
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_HOP_BY_HOP = frozenset({
-    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
-    b"transfer-encoding", b"upgrade",
-})  # fmt: skip  (RFC 9110 §7.6.1)
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)  # fmt: skip  (RFC 9110 §7.6.1)
 
 
 class Origin:
@@ -78,7 +89,10 @@ class Origin:
 
 
 def _target(request: Request) -> bytes:
-    """Path and query to ask for. AWS hands path parameters on as they were escaped; the emulator unescapes them once: so, once more."""
+    """Path and query to ask for.
+
+    AWS hands path parameters on as they were escaped. The emulator unescapes them once, so they are escaped once more.
+    """
     path: bytes = request.scope["raw_path"].partition(b"?")[0].replace(b"%", b"%25")
     query: bytes = request.scope["query_string"]
     return path + b"?" + query if query else path
@@ -112,7 +126,10 @@ class Local:
         """``?to=`` a phone number or an e-mail address: what was sent there, oldest first; without it, everything."""
         receiver = request.query_params.get("to", "").strip()
         sent = [one for one in await self._messages.collect() if not receiver or one.is_for(receiver)]
-        shown = ({"to": one.to, "channel": one.channel, "subject": one.subject, "text": one.text, "at": one.at} for one in sent)
+        shown = (
+            {"to": one.to, "channel": one.channel, "subject": one.subject, "text": one.text, "at": one.at}
+            for one in sent
+        )
         return JSONResponse(list(shown))
 
     async def staff(self, _: Request) -> Response:
@@ -134,15 +151,12 @@ class Local:
 
 def build(layout: Layout, api_path: str, pool: str, client: str, password: str, static: Path = STATIC) -> Starlette:
     """The edge as an application."""
-    to_cloud = httpx.AsyncClient(
-        base_url=layout.cloud_url,
-        trust_env=False,
-        timeout=TIMEOUT_S,
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30),
-    )
+    static.mkdir(parents=True, exist_ok=True)
+    to_cloud = httpx.AsyncClient(base_url=layout.cloud_url, trust_env=False)
+    to_api = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=30))
     messages = Messages(to_cloud, layout.messages)
     local = Local(layout, messages, pool, client, password)
-    origin = Origin(to_cloud, httpx.URL(layout.cloud_url + api_path))
+    origin = Origin(to_api, httpx.URL(layout.cloud_url + api_path))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -152,12 +166,13 @@ def build(layout: Layout, api_path: str, pool: str, client: str, password: str, 
         with suppress(httpx.HTTPError):
             await messages.collect()
         await to_cloud.aclose()
+        await to_api.aclose()
 
     return Starlette(
         routes=[
             Route("/_local/messages", local.messages),
             Route("/_local/staff", local.staff),
-            Mount("/assets", StaticFiles(directory=static, check_dir=False)),
+            Mount("/assets", StaticFiles(directory=static)),
             Route("/{path:path}", origin.forward, methods=_METHODS),
         ],
         lifespan=lifespan,
@@ -172,7 +187,10 @@ async def _collect_for_ever(messages: Messages) -> None:
 
 
 def main() -> None:
-    """Serve until told to stop. Ports and state directory as ``make run`` has them; the password by ``STAFF_PASSWORD``."""
+    """Serve until told to stop.
+
+    Ports and state directory come from the environment, as for ``make run``; the password is ``STAFF_PASSWORD``.
+    """
     parser = argparse.ArgumentParser(prog="edge", description="The address of the local hall.")
     parser.add_argument("--api-path", required=True, help="where the emulated AWS serves the stack's API")
     parser.add_argument("--pool", required=True, help="Cognito user pool of the desk")
@@ -181,7 +199,7 @@ def main() -> None:
     layout = Layout.from_env()
     app = build(layout, options.api_path, options.pool, options.client, os.environ["STAFF_PASSWORD"])
     uvicorn.run(
-        app, host=LOOPBACK, port=layout.port, log_level="warning", access_log=False, server_header=False, date_header=True,
+        app, host=LOOPBACK, port=layout.port, log_level="warning", access_log=False, server_header=False,
         timeout_keep_alive=75, timeout_graceful_shutdown=5,
     )  # fmt: skip
 

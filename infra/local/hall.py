@@ -22,7 +22,6 @@ from typing import NoReturn
 
 from infra.local import cloud, deployment, ports, secrets, staff
 from infra.local.children import Child, ChildDied, tail
-from infra.local.courier_counterpart import ems_side
 from infra.local.deployment import DeploymentFailed, Stack
 from infra.local.layout import ROOT, BadSetting, Layout
 
@@ -40,7 +39,9 @@ class Told(BaseException):
 def main() -> None:
     """Open the hall; closed by SIGINT or SIGTERM. Exit code 1: it could not be opened, or a part of it died."""
     parser = argparse.ArgumentParser(prog="hall", description="The whole hall on this machine.")
-    parser.add_argument("--ready-file", type=Path, help="where to write all addresses once the hall is open (default: STATE/hall.json)")
+    parser.add_argument(
+        "--ready-file", type=Path, help="where to write all addresses once the hall is open (default: STATE/hall.json)"
+    )
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _told)
@@ -54,7 +55,10 @@ def main() -> None:
 
 
 def run(layout: Layout, ready: Path) -> NoReturn:
-    """Open the hall and keep it open until Told, or until ChildDied. Everything that was started is stopped on the way out."""
+    """Open the hall and keep it open until Told, or until ChildDied.
+
+    Everything that was started is stopped on the way out.
+    """
     layout.logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as closing:
         closing.enter_context(_alone(layout))
@@ -68,25 +72,30 @@ def run(layout: Layout, ready: Path) -> NoReturn:
 
 
 def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.SimpleQueue[Child]) -> None:
-    """All stages, one after the other."""
+    """All stages. What takes a while to answer is started first and waited for when it is needed."""
+
+    def keep(child: Child) -> Child:
+        closing.callback(_close, child)
+        child.watch(endings)
+        return child
+
     keys = secrets.keys(layout.secrets)
-    with stage("The emulated AWS"):
-        _keep(cloud.start(layout), closing, endings)
+    closing.callback(cloud.sweep_out, layout)
+    aws = keep(cloud.start(layout))
+    pay, carry = keep(stripe(layout, keys)), keep(couriers(layout, keys))
     with stage("The package"):
         package(layout)
+    with stage("The emulated AWS"):
+        aws.await_answer(cloud.ready_url(layout))
     with stage("The stack"):
         stack = deployment.deploy(layout, PACKAGE, keys)
+    door = keep(edge(layout, stack, keys))
     with stage("Staff at the desk"):
         employ(layout, stack, keys)
     with stage("Stripe's and the couriers' counterparts"):
-        counterparts = [stripe(layout, keys), couriers(layout, keys)]
-        for child in counterparts:
-            _keep(child, closing, endings)
-        counterparts[0].await_answer(layout.stripe_url)
-        counterparts[1].await_answer(layout.courier_url)
+        pay.await_answer(layout.stripe_url)
+        carry.await_answer(layout.courier_url)
     with stage("The door"):
-        door = edge(layout, stack, keys)
-        _keep(door, closing, endings)
         door.await_answer(f"{layout.hall_url}/healthz")
     write_ready(layout, stack, ready)
     print(welcome(layout, keys), flush=True)
@@ -102,7 +111,11 @@ def package(layout: Layout) -> None:
     with (PACKAGE.parent / "local.lock").open("w") as lock, log.open("wb") as output:
         fcntl.flock(lock, fcntl.LOCK_EX)  # halls that start side by side share the package
         packing = subprocess.run(
-            [sys.executable, "-m", "infra.aws.package", "--stage", "local"], cwd=ROOT, stdout=output, stderr=output, check=False
+            [sys.executable, "-m", "infra.aws.package", "--stage", "local"],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            check=False,
         )
     if packing.returncode:
         raise Trouble(f"The package can't be made. The end of {log}:\n{tail(log)}")
@@ -237,18 +250,13 @@ def _alone(layout: Layout) -> Iterator[None]:
         yield
 
 
-def _keep(child: Child, closing: ExitStack, endings: queue.SimpleQueue[Child]) -> None:
-    closing.callback(_close, child)
-    child.watch(endings)
-
-
 def _close(child: Child) -> None:
     with stage(f"Closing: {child.name}"):
         if not child.stop():
             raise Trouble(f"The {child.name} did not end by itself. What it kept may be older than it should.")
 
 
-def _told(number: int, frame: FrameType | None) -> NoReturn:
+def _told(_number: int, _frame: FrameType | None) -> NoReturn:
     """The first signal closes the hall; further ones don't disturb the closing."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)

@@ -29,7 +29,7 @@ class Layout:
 
     @staticmethod
     def from_env(environment: Mapping[str, str] | None = None) -> Layout:
-        """Read ``STATE``, ``PORT``, ``AWS_PORT``, ``STRIPE_PORT`` and ``COURIER_PORT``; BadSetting names a senseless one."""
+        """Read ``STATE``, ``PORT``, ``AWS_PORT``, ``STRIPE_PORT``, ``COURIER_PORT``; BadSetting names a bad one."""
         env = os.environ if environment is None else environment
         ports = {variable: _port(variable, env.get(variable) or str(usual)) for variable, usual in PORTS.items()}
         if len(set(ports.values())) < len(ports):

@@ -1,6 +1,7 @@
 """What the hall told applicants: collected from the emulated SNS and SES, and kept over restarts.
 
-The emulator keeps SMS without their time and e-mails only until it stops, so each message is written down when it is first seen.
+The emulator keeps SMS without their time, and e-mails only until it stops, so each message is written down when it is
+first seen.
 """
 
 from __future__ import annotations
@@ -71,4 +72,6 @@ def _emails(answer: dict[str, dict[str, list[dict[str, str | list[str] | float]]
         for one in records:
             at = datetime.fromtimestamp(float(str(one["Timestamp"])), UTC).isoformat(timespec="seconds")
             for receiver in one["To"] if isinstance(one["To"], list) else ():
-                yield Message(f"{one['MessageId']} {receiver}", receiver, "email", str(one["Subject"]), str(one["BodyText"]), at)
+                yield Message(
+                    f"{one['MessageId']} {receiver}", receiver, "email", str(one["Subject"]), str(one["BodyText"]), at
+                )

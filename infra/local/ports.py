@@ -49,7 +49,9 @@ def _by(process: str) -> str:
 def _pid_by_lsof(port: int) -> str:
     if not shutil.which("lsof"):
         return ""
-    found = subprocess.run(["lsof", "-nP", "-t", f"-iTCP:{port}", "-sTCP:LISTEN"], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["lsof", "-nP", "-t", f"-iTCP:{port}", "-sTCP:LISTEN"], capture_output=True, text=True, check=False
+    )
     return found.stdout.split("\n", 1)[0]
 
 

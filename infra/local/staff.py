@@ -16,7 +16,7 @@ _DOMAIN = "doorstep.example"
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """Someone who signs in by e-mail address. ``groups`` are the claims ``role:…`` and ``department:…`` of the token."""
+    """Someone who signs in by e-mail address. ``groups``, ``role:…`` and ``department:…``, are claims of the token."""
 
     name: str
     email: str
@@ -26,11 +26,14 @@ class Colleague:
 def roster(schemas: Path = ROOT / "forms_schemas") -> list[Colleague]:
     """A reviewer of each department that has a task in some service, and one clerk, supervisor and auditor."""
     reviewers = [
-        Colleague(f"Reviewer {department}", f"reviewer.{department}@{_DOMAIN}", ("role:reviewer", f"department:{department}"))
+        Colleague(
+            f"Reviewer {department}", f"reviewer.{department}@{_DOMAIN}", ("role:reviewer", f"department:{department}")
+        )
         for department in departments(schemas)
     ]
     others = [
-        Colleague(role.capitalize(), f"{role}@{_DOMAIN}", (f"role:{role}",)) for role in ("clerk", "supervisor", "auditor")
+        Colleague(role.capitalize(), f"{role}@{_DOMAIN}", (f"role:{role}",))
+        for role in ("clerk", "supervisor", "auditor")
     ]
     return reviewers + others
 
