@@ -18,6 +18,7 @@ from chalicelib.adapters.dynamodb.tables import (
     new_writer,
     put,
     read,
+    shared_connection,
     transact,
     update,
 )
@@ -29,9 +30,9 @@ from chalicelib.ports import CaseRecord, Note, Submission, VersionTaken
 class DynamoCaseLog:
     """Implements ports.CaseLog. Every method may raise the three kinds of VendorError."""
 
-    def __init__(self, connection: Connection, table: str) -> None:
-        self._connection = connection
-        self._items = bind(CaseItem, table, connection)
+    def __init__(self, table: str, connection: Connection | None = None) -> None:
+        self._connection = connection or shared_connection()
+        self._items = bind(CaseItem, table, self._connection)
 
     def append(self, commit: Commit, *beside: Submission | Note) -> None:
         """One put; one transaction with what lies beside. VersionTaken; ValueError for more than 400 KB in one item."""

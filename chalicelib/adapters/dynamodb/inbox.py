@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.adapters.dynamodb import keys
 from chalicelib.adapters.dynamodb.models import InboxItem
-from chalicelib.adapters.dynamodb.tables import ConditionFailed, bind, find, put, read, update
+from chalicelib.adapters.dynamodb.tables import ConditionFailed, bind, find, put, read, shared_connection, update
 from chalicelib.adapters.instants import instant, sortable
 from chalicelib.ports import InboxMessage
 
@@ -21,8 +21,8 @@ _PENDING = ("new", "failed")
 class DynamoInbox:
     """Implements ports.Inbox. Every method may raise the three kinds of VendorError."""
 
-    def __init__(self, connection: Connection, table: str) -> None:
-        self._items = bind(InboxItem, table, connection)
+    def __init__(self, table: str, connection: Connection | None = None) -> None:
+        self._items = bind(InboxItem, table, connection or shared_connection())
 
     def put(self, message: InboxMessage) -> bool:
         """ValueError for more than 400 KB."""

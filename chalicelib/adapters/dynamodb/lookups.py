@@ -11,7 +11,17 @@ from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.adapters.dynamodb.models import LookupItem
-from chalicelib.adapters.dynamodb.tables import VENDOR, ConditionFailed, bind, call, find, new_writer, put, update
+from chalicelib.adapters.dynamodb.tables import (
+    VENDOR,
+    ConditionFailed,
+    bind,
+    call,
+    find,
+    new_writer,
+    put,
+    shared_connection,
+    update,
+)
 from chalicelib.adapters.instants import end_second, this_second
 from chalicelib.domain.commit import canonical_json
 from chalicelib.ports import VendorTemporary
@@ -22,8 +32,8 @@ _TRIES = 5  # at starting a counter anew that several find expired at once
 class DynamoLookups:
     """Implements ports.Lookups. Every method may raise the three kinds of VendorError."""
 
-    def __init__(self, connection: Connection, table: str) -> None:
-        self._items = bind(LookupItem, table, connection)
+    def __init__(self, table: str, connection: Connection | None = None) -> None:
+        self._items = bind(LookupItem, table, connection or shared_connection())
 
     def put_once(self, key: str, value: Mapping[str, Any], *, now: datetime, expires: datetime | None = None) -> bool:
         writer = new_writer()

@@ -24,7 +24,17 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.adapters import desk_queue
 from chalicelib.adapters.dynamodb import keys
 from chalicelib.adapters.dynamodb.models import ViewItem
-from chalicelib.adapters.dynamodb.tables import POOL, VENDOR, ConditionFailed, bind, put, read, transact, update
+from chalicelib.adapters.dynamodb.tables import (
+    POOL,
+    VENDOR,
+    ConditionFailed,
+    bind,
+    put,
+    read,
+    shared_connection,
+    transact,
+    update,
+)
 from chalicelib.adapters.instants import instant, sortable
 from chalicelib.ports import Page, QueueRow, VendorTemporary
 
@@ -34,9 +44,9 @@ _TRIES = 5  # at saving a case that several workers save at once
 class DynamoReadModel:
     """Implements ports.ReadModel. Every method may raise the three kinds of VendorError."""
 
-    def __init__(self, connection: Connection, table: str) -> None:
-        self._connection = connection
-        self._items = bind(ViewItem, table, connection)
+    def __init__(self, table: str, connection: Connection | None = None) -> None:
+        self._connection = connection or shared_connection()
+        self._items = bind(ViewItem, table, self._connection)
 
     def save(self, case: str, version: int, rows: Sequence[QueueRow], attention_at: datetime | None) -> None:
         """ValueError for a row in a state that its room does not know."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -71,7 +72,7 @@ class ConditionFailed(Exception):
 
 
 def connect(region: str | None = None, host: str | None = None) -> Connection:
-    """The connection for all tables. Region and address come from botocore's environment, unless given."""
+    """A connection for all tables. Region and address come from botocore's environment, unless given."""
     connection = Connection(
         region=region,
         host=host,
@@ -84,8 +85,14 @@ def connect(region: str | None = None, host: str | None = None) -> Connection:
     return connection
 
 
+@cache
+def shared_connection() -> Connection:
+    """The process's own connection. A second one would cost a Lambda another client when it starts."""
+    return connect()
+
+
 def bind(model: type[M], table: str, connection: Connection) -> type[M]:
-    """The model on the table of this name. Its own connection would cost a client more when a Lambda starts."""
+    """The model on the table of this name, by this connection instead of one of its own."""
     namespace = {"__module__": model.__module__, "Meta": type("Meta", (), {"table_name": table})}
     bound = cast("type[M]", MetaModel(model.__name__, (model,), namespace))
     own = bound._get_connection()

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from pynamodb.connection import Connection
 
 from chalicelib.adapters.dynamodb.models import CertificateItem
-from chalicelib.adapters.dynamodb.tables import ConditionFailed, bind, find, put, update
+from chalicelib.adapters.dynamodb.tables import ConditionFailed, bind, find, put, shared_connection, update
 from chalicelib.adapters.instants import instant, sortable
 from chalicelib.ports import CertificateRecord
 
@@ -15,8 +15,8 @@ from chalicelib.ports import CertificateRecord
 class DynamoCertificateRegister:
     """Implements ports.CertificateRegister. Every method may raise the three kinds of VendorError."""
 
-    def __init__(self, connection: Connection, table: str) -> None:
-        self._items = bind(CertificateItem, table, connection)
+    def __init__(self, table: str, connection: Connection | None = None) -> None:
+        self._items = bind(CertificateItem, table, connection or shared_connection())
 
     def put_once(self, record: CertificateRecord) -> CertificateRecord:
         """One request, whether it is new or not."""
