@@ -1,6 +1,6 @@
 """``python3 -m infra.local.bootstrap``: from a bare Python to an open hall. Standard library only.
 
-Makes ``.venv`` from ``requirements/dev.txt`` and, for the emulated AWS, which pins its own botocore, ``.local/emulator``
+Makes ``.venv`` from ``requirements/dev.txt`` and, for the emulated AWS with its own botocore, ``.local/emulator``
 from ``requirements/emulator.txt``. pip checks every hash. A lock file is installed anew when it has changed.
 
     python3 -m infra.local.bootstrap               both environments, then the hall (options are handed on)
