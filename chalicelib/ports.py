@@ -134,7 +134,8 @@ COURIER_STATES = (
 class Courier(Protocol):
     """A courier that fetches and brings. Every method may raise the three kinds of VendorError."""
 
-    code: str
+    @property
+    def code(self) -> str: ...
 
     def order(self, order: CourierOrder) -> Shipment:
         """Order a shipment; the same ``order.number`` again gives the same shipment, never a second one."""
@@ -156,7 +157,8 @@ class CourierWebhook(Protocol):
     message, the same for each repetition of it; ``read`` raises ValueError for a body that makes no sense.
     """
 
-    code: str
+    @property
+    def code(self) -> str: ...
 
     def authenticate(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str: ...
 
@@ -244,7 +246,10 @@ class PaymentWebhook(Protocol):
 class Signer(Protocol):
     """A P-256 key that never leaves its keeper."""
 
-    key_id: str
+    @property
+    def key_id(self) -> str:
+        """The ``kid`` of its JWK."""
+        ...
 
     def sign(self, message: bytes) -> bytes:
         """ES256 signature of the message: 64 bytes, r then s (RFC 7518 §3.4)."""
@@ -305,6 +310,26 @@ class Notifier(Protocol):
     def sms(self, key: str, phone: str, text: str) -> None: ...
 
     def email(self, key: str, address: str, subject: str, text: str) -> None: ...
+
+
+# --- the desk's people -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Somebody at the desk. ``subject`` is the issuer's lasting identifier; roles and departments are groups' ids."""
+
+    subject: str
+    roles: frozenset[str] = frozenset()
+    departments: frozenset[str] = frozenset()
+
+
+class Identities(Protocol):
+    """Who signs in at the desk is an OpenID Connect issuer's business."""
+
+    def verify(self, token: str) -> Staff:
+        """Whose token it is. Forged: it does not hold, or not any more. VendorTemporary: no keys to check it with."""
+        ...
 
 
 # --- the store ---------------------------------------------------------------------------------------------------

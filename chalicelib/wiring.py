@@ -180,6 +180,14 @@ class AwsHall:
 
         return AwsNotifier(self._client("sns"), self._client("ses"), self.settings.email_sender)
 
+    @cached_property
+    def identities(self) -> ports.Identities:
+        from chalicelib.adapters.oidc import OidcIdentities
+
+        return OidcIdentities(
+            self.settings.oidc_issuer, self.settings.oidc_audience, jwks_url=self.settings.oidc_jwks_url
+        )
+
     # --- certificates ---
 
     @cached_property
