@@ -154,16 +154,16 @@ class EmsCourier:
                 raise
 
     def query(self, order: str, waybill: str) -> Shipment | None:
-        """The track of a waybill (040001); None without a waybill or before the first operation."""
+        """The track of a waybill (040001), which has no news before the first operation; None without a waybill."""
         if not waybill:
             return None
         result = self._call(_QUERY, {"waybillNo": waybill, "direction": "0"}, changes=False)
         try:
             items = [_operation(item) for item in result.get("responseItems") or ()]
-            news = [news for item in items if (news := _news(item, waybill=waybill, order=order))]
+            news = [told for item in items if (told := _news(item, waybill=waybill, order=order))]
         except (AttributeError, TypeError, ValueError) as fault:
             raise self._http.doubt("unreadable", changes=False) from fault
-        return Shipment(order, waybill, tuple(sorted(news, key=lambda each: each.at))) if items else None
+        return Shipment(order, waybill, tuple(sorted(news, key=lambda each: each.at)))
 
     def _is_called_off(self, order: str, waybill: str) -> bool:
         try:
