@@ -1,6 +1,6 @@
-"""Deploys the packed hall: uploads it, brings its CloudFormation stack up to date, then its static files and desk groups.
+"""Deploys the packed hall: uploads it, brings its CloudFormation stack up to date, then static files and desk groups.
 
-Speaks to whatever AWS the environment names (profile, region, ``AWS_ENDPOINT_URL``), so the local hall goes the same way.
+Speaks to whatever AWS the environment names (profile, region, ``AWS_ENDPOINT_URL``): the local hall goes the same way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from infra.aws.package import BUILD, ROOT, UV_PLATFORMS, package
 STATIC = ROOT / "build/static"
 SERVICES = ROOT / "forms_schemas"
 POLL_SECONDS = 2.0
-ENDED = ("_COMPLETE", "_FAILED")
+ENDED = ("COMPLETE", "FAILED")
 DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 
 
@@ -30,7 +30,9 @@ class DeploymentFailed(Exception):
     """CloudFormation, or what it was asked to do, failed. Its text is for the operator."""
 
 
-def deploy(stage: str, parameters: Mapping[str, str], architecture: str | None = None, build: Path = BUILD) -> dict[str, str]:
+def deploy(
+    stage: str, parameters: Mapping[str, str], architecture: str | None = None, build: Path = BUILD
+) -> dict[str, str]:
     """Pack and deploy a stage; gives the stack's outputs. Parameters that aren't given keep their values.
 
     DeploymentFailed: the stack did not reach the wanted state. BotoCoreError, ClientError: AWS could not be asked.
@@ -39,7 +41,7 @@ def deploy(stage: str, parameters: Mapping[str, str], architecture: str | None =
     packed = package(stage, architecture, build)
     bucket = _artifacts_bucket(account)
     template = json.loads((packed / "sam.json").read_text())
-    for resource, key in _archives(template):
+    for resource, key in archives(template):
         resource[key] = _upload(bucket, packed / str(resource[key]).removeprefix("./"))
     located = packed / "located.json"
     located.write_text(json.dumps(template, separators=(",", ":"), sort_keys=True))
@@ -78,7 +80,7 @@ def _artifacts_bucket(account: str) -> str:
     return bucket
 
 
-def _archives(template: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def archives(template: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """The properties of a template that name a local archive."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
@@ -109,14 +111,16 @@ def _bring_up(name: str, template: Mapping[str, Any], address: str, parameters: 
     cloudformation = boto3.client("cloudformation")
     standing = _standing(cloudformation, name)
     if standing and standing["StackStatus"] in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
-        raise DeploymentFailed(f"stack {name} was never created ({standing['StackStatus']}): delete it, then deploy again")
+        raise DeploymentFailed(
+            f"stack {name} was never created ({standing['StackStatus']}): delete it, then deploy again"
+        )
     change_set = f"deploy-{int(time.time())}"
     cloudformation.create_change_set(
         StackName=name,
         ChangeSetName=change_set,
         ChangeSetType="UPDATE" if standing else "CREATE",
         TemplateURL=_https(address),
-        Parameters=_parameters(template, parameters, standing),
+        Parameters=stack_parameters(template, parameters, standing),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Tags=[{"Key": "doorstep:stage", "Value": parameters["Stage"]}],
     )
@@ -148,7 +152,7 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any]:
     return stack
 
 
-def _parameters(
+def stack_parameters(
     template: Mapping[str, Any], given: Mapping[str, str], standing: Mapping[str, Any] | None
 ) -> list[dict[str, Any]]:
     """What is given, else what the stack has, else the template's default."""
@@ -157,12 +161,16 @@ def _parameters(
         raise DeploymentFailed(f"no such parameter: {', '.join(unknown)}")
     previous = {entry["ParameterKey"] for entry in (standing or {}).get("Parameters", [])}
     missing = [
-        key for key, entry in template["Parameters"].items() if "Default" not in entry and key not in previous | given.keys()
+        key
+        for key, entry in template["Parameters"].items()
+        if "Default" not in entry and key not in previous | given.keys()
     ]
     if missing:
         raise DeploymentFailed(f"a first deployment needs --parameter {'=… --parameter '.join(missing)}=…")
     return [
-        {"ParameterKey": key, "ParameterValue": given[key]} if key in given else {"ParameterKey": key, "UsePreviousValue": True}
+        {"ParameterKey": key, "ParameterValue": given[key]}
+        if key in given
+        else {"ParameterKey": key, "UsePreviousValue": True}
         for key in template["Parameters"]
         if key in given or key in previous
     ]
@@ -208,7 +216,9 @@ def _https(address: str) -> str:
     """CloudFormation takes templates by their HTTPS address alone."""
     bucket, key = address.removeprefix("s3://").split("/", 1)
     s3 = boto3.client("s3")
-    return str(s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=3600)).split("?")[0]
+    return str(s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=3600)).split(
+        "?"
+    )[0]
 
 
 # --- what follows the stack --------------------------------------------------------------------------------------
@@ -238,14 +248,18 @@ def _sync_static(bucket: str, directory: Path) -> None:
         content = path.read_bytes()
         if stored.get(key) != hashlib.md5(content, usedforsecurity=False).hexdigest():
             content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type, CacheControl="public, max-age=3600")
+            s3.put_object(
+                Bucket=bucket, Key=key, Body=content, ContentType=content_type, CacheControl="public, max-age=3600"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--stage", required=True)
     parser.add_argument("--architecture", choices=sorted(UV_PLATFORMS), help="default: see .chalice/config.json")
-    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of infra/aws/resources.yaml")
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="of infra/aws/resources.yaml"
+    )
     arguments = parser.parse_args()
     parameters = dict(str(pair).split("=", 1) for pair in arguments.parameter)
     try:

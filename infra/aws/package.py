@@ -8,7 +8,6 @@ cold start. The same sources give the same bytes, so nothing is packed twice and
 from __future__ import annotations
 
 import argparse
-import compileall
 import hashlib
 import json
 import os
@@ -20,130 +19,185 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-MERGED = ROOT / "infra/aws/resources.yaml"
+CONFIG = Path(".chalice/config.json")
+MERGED = Path("infra/aws/resources.yaml")
 
 # Needed to pack, not to run: Chalice ships the two files of its runtime itself.
 BUILD_ONLY = frozenset({"chalice"})
 
-# botocore describes some 400 AWS services (27 MB); these are the ones that the hall talks to. See docs/adr.
-AWS_SERVICES = frozenset({"dynamodb", "kms", "s3", "secretsmanager", "ses", "sesv2", "sns", "sqs", "sts"})
+# botocore describes some 400 AWS services (27 MB); these are the ones that the hall talks to.
+AWS_SERVICES = frozenset({"dynamodb", "kms", "s3", "secretsmanager", "ses", "sns", "sqs"})
 
 # What else no Lambda ever reads, as patterns below site-packages.
 UNUSED = (
-    "bin", "tests", ".lock", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED", "*.dist-info/direct_url.json",
-    "NotoSansCJKtc-Regular.otf",  # the wheel holds its font twice
-    "cffi", "cffi-*.dist-info", "pycparser", "pycparser-*.dist-info",  # cffi's compiler; cryptography needs its back end alone
-)  # fmt: skip
+    "bin",
+    "tests",
+    ".lock",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/RECORD",
+    "*.dist-info/REQUESTED",
+    # the wheel holds its font twice
+    "NotoSansCJKtc-Regular.otf",
+    # cffi's compiler: cryptography needs its back end alone
+    "cffi",
+    "cffi-*.dist-info",
+    "pycparser",
+    "pycparser-*.dist-info",
+)
 
-UV_PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+# Lambda's Python 3.11 runs on Amazon Linux 2, whose glibc is 2.26: newer manylinux wheels would not load there.
+UV_PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 LAYER_PREFIX = "python"  # Lambda puts /opt/python on sys.path
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def package(stage: str, architecture: str | None = None, build: Path = BUILD) -> Path:
-    """Pack a stage, unless nothing has changed; gives its directory. CalledProcessError: a tool failed (it says why)."""
-    architecture = architecture or default_architecture(stage)
-    target = build / stage
-    fingerprint = _fingerprint([*_app_sources(), *_infra_sources()], stage, architecture)
-    stamp = target / "fingerprint"
-    if stamp.is_file() and stamp.read_text() == fingerprint:
-        print(f"build/{stage}: nothing has changed")
-        return target
-    target.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="doorstep-package-") as scratch:
-        with _progress("dependencies"):
-            dependencies = _cached("dependencies", "requirements", architecture, build)
-        with _progress("certificates layer"):
-            layer = _cached("certificates", "requirements/certificates", architecture, build)
-        with _progress("application and template"):
-            template, application = _chalice_package(stage, architecture, Path(scratch))
-            shutil.copyfile(dependencies, target / "deployment.zip")
-            _append(target / "deployment.zip", application)
-            shutil.copyfile(layer, target / "certificates.zip")
-            (target / "sam.json").write_text(json.dumps(template, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    stamp.write_text(fingerprint)
-    return target
+def package(stage: str, architecture: str | None = None, build: Path = BUILD, root: Path = ROOT) -> Path:
+    """Pack a stage of the project at ``root``, unless nothing has changed; gives the directory below ``build``.
+
+    CalledProcessError: Chalice, uv or the compiler failed, and has said why.
+    """
+    return _Packing(root, build, stage, architecture or default_architecture(stage)).pack()
 
 
 def default_architecture(stage: str) -> str:
     """This machine's own for the local stage, else what ``.chalice/config.json`` says: ``arm64`` or ``x86_64``."""
     if stage == "local":
         return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    return str(_chalice_config()["lambda_architecture"])
+    return str(json.loads((ROOT / CONFIG).read_text())["lambda_architecture"])
 
 
-# --- what goes in ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Packing:
+    """One stage of one project, being packed."""
+
+    root: Path
+    build: Path
+    stage: str
+    architecture: str
+
+    def pack(self) -> Path:
+        target = self.build / self.stage
+        fingerprint = self._fingerprint([*self._application(), *self._recipe()], self.stage)
+        stamp = target / "fingerprint"
+        if stamp.is_file() and stamp.read_text() == fingerprint:
+            print(f"build/{self.stage}: nothing has changed")
+            return target
+        target.mkdir(parents=True, exist_ok=True)
+        stamp.unlink(missing_ok=True)
+        with _progress("dependencies"):
+            dependencies = self._dependencies("deployment", "requirements")
+        with _progress("certificates layer"):
+            layer = self._dependencies("certificates", "requirements/certificates", LAYER_PREFIX)
+        with _progress("application and template"), tempfile.TemporaryDirectory(prefix="doorstep-package-") as scratch:
+            template, application = self._chalice_package(Path(scratch))
+            shutil.copyfile(dependencies, target / "deployment.zip")
+            _append(target / "deployment.zip", application)
+            shutil.copyfile(layer, target / "certificates.zip")
+            (target / "sam.json").write_text(json.dumps(template, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        stamp.write_text(fingerprint)
+        return target
+
+    # --- what goes in
+
+    def _application(self) -> list[Path]:
+        return [self.root / "app.py", *_files(self.root / "chalicelib"), *_files(self.root / "vendor")]
+
+    def _recipe(self) -> list[Path]:
+        locks = [*self._locks("requirements"), *self._locks("requirements/certificates")]
+        return [self.root / CONFIG, self.root / MERGED, *locks]
+
+    def _locks(self, requirements: str) -> list[Path]:
+        return [self.root / f"{requirements}.in", self.root / f"{requirements}.txt"]
+
+    def _fingerprint(self, sources: Iterable[Path], *settings: str) -> str:
+        """Of these sources, and of how they are packed: the architecture, the Python version and this module."""
+        digest = hashlib.sha256(repr((settings, self.architecture, sys.version_info[:2])).encode())
+        digest.update(Path(__file__).read_bytes())
+        for path in sources:
+            digest.update(f"{path.relative_to(self.root)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        return digest.hexdigest()
+
+    # --- dependencies
+
+    def _dependencies(self, name: str, requirements: str, prefix: str = "") -> Path:
+        """A zip of a lock file's packages, made once per content of that file."""
+        fingerprint = self._fingerprint(self._locks(requirements))
+        archive = self.build / "cache" / f"{name}-{self.architecture}-{fingerprint[:16]}.zip"
+        if archive.is_file():
+            return archive
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="doorstep-package-") as scratch:
+            packages = Path(scratch) / "site-packages"
+            self._install(requirements, packages)
+            _prune(packages)
+            _compile(packages)
+            finished = Path(scratch) / "finished.zip"
+            _append(finished, packages, prefix)
+            shutil.move(finished, archive)
+        return archive
+
+    def _install(self, requirements: str, target: Path) -> None:
+        """Install what is asked for at the locked versions, whose hashes uv verifies."""
+        lines = (self.root / f"{requirements}.in").read_text().splitlines()
+        wanted = [line for line in lines if line and not line.startswith("#") and line not in BUILD_ONLY]
+        subprocess.run(
+            [
+                sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", target, "--only-binary", ":all:",
+                "--python-version", platform.python_version(), "--python-platform", UV_PLATFORMS[self.architecture],
+                "--link-mode", "copy", "--constraint", self.root / f"{requirements}.txt", *wanted,
+            ],
+            check=True,
+        )  # fmt: skip
+
+    # --- the application
+
+    def _chalice_package(self, scratch: Path) -> tuple[dict[str, Any], Path]:
+        """The merged template, and a directory of the application's files, compiled.
+
+        Chalice works on a copy of the project that asks for no dependencies: it would fetch them after every change.
+        """
+        project = scratch / "project"
+        for path in self._application():
+            copy = project / path.relative_to(self.root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        (project / "requirements.txt").touch()
+        config = json.loads((self.root / CONFIG).read_text()) | {"lambda_architecture": self.architecture}
+        (project / CONFIG).parent.mkdir()
+        (project / CONFIG).write_text(json.dumps(config))
+        subprocess.run(
+            [
+                Path(sys.executable).with_name("chalice"), "--project-dir", project, "package", "--stage", self.stage,
+                "--merge-template", self.root / MERGED, scratch / "out",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            # the region tells Chalice no more than how service principals end
+            env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        application = scratch / "application"
+        with zipfile.ZipFile(scratch / "out/deployment.zip") as archive:
+            archive.extractall(application)
+        _compile(application)
+        template: dict[str, Any] = yaml.safe_load((scratch / "out/sam.yaml").read_text())
+        return template, application
 
 
-def _app_sources() -> list[Path]:
-    return [ROOT / "app.py", *_files(ROOT / "chalicelib"), *_files(ROOT / "vendor")]
-
-
-def _infra_sources() -> list[Path]:
-    return [ROOT / ".chalice/config.json", MERGED, Path(__file__), *_locks("requirements"), *_locks("requirements/certificates")]
-
-
-def _locks(requirements: str) -> list[Path]:
-    return [ROOT / f"{requirements}.in", ROOT / f"{requirements}.txt"]
+# --- directories -------------------------------------------------------------------------------------------------
 
 
 def _files(directory: Path) -> Iterator[Path]:
     """Every file below, sorted, following symlinks; no byte code of this machine."""
     found = (Path(base) / name for base, _, names in os.walk(directory, followlinks=True) for name in names)
     return iter(sorted(path for path in found if "__pycache__" not in path.parts and path.suffix != ".pyc"))
-
-
-def _fingerprint(sources: Iterable[Path], *settings: str) -> str:
-    digest = hashlib.sha256(repr((settings, sys.version_info[:2])).encode())
-    for path in sources:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(ROOT)} {content}\n".encode())
-    return digest.hexdigest()
-
-
-# --- dependencies ------------------------------------------------------------------------------------------------
-
-
-def _cached(name: str, requirements: str, architecture: str, build: Path) -> Path:
-    """A zip of a lock file's packages, made once per content of that file."""
-    fingerprint = _fingerprint([*_locks(requirements), Path(__file__)], architecture)
-    archive = build / "cache" / f"{name}-{architecture}-{fingerprint[:16]}.zip"
-    if archive.is_file():
-        return archive
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="doorstep-packages-") as scratch:
-        packages = Path(scratch) / (LAYER_PREFIX if name == "certificates" else "site-packages")
-        _install(requirements, architecture, packages)
-        _prune(packages)
-        _compile(packages)
-        unfinished = archive.with_suffix(".unfinished")
-        unfinished.unlink(missing_ok=True)
-        _append(unfinished, packages, prefix=LAYER_PREFIX if name == "certificates" else "")
-        unfinished.replace(archive)
-    return archive
-
-
-def _install(requirements: str, architecture: str, target: Path) -> None:
-    """Install what is asked for at the locked versions, whose hashes uv verifies."""
-    lines = (ROOT / f"{requirements}.in").read_text().splitlines()
-    wanted = [line for line in lines if line and not line.startswith("#") and line not in BUILD_ONLY]
-    subprocess.run(
-        [
-            sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(target), "--only-binary", ":all:",
-            "--python-version", platform.python_version(), "--python-platform", UV_PLATFORMS[architecture],
-            "--link-mode", "copy", "--constraint", str(ROOT / f"{requirements}.txt"), *wanted,
-        ],
-        check=True,
-    )  # fmt: skip
 
 
 def _prune(packages: Path) -> None:
@@ -156,54 +210,22 @@ def _prune(packages: Path) -> None:
 
 
 def _compile(directory: Path) -> None:
-    """Compile in place. The byte code names no path of this machine, and Python trusts it without looking at the source."""
-    if not compileall.compile_dir(
-        directory, quiet=1, workers=0, stripdir=str(directory), invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
-    ):
-        raise SystemExit("a module does not compile, see above")
-
-
-# --- the application ---------------------------------------------------------------------------------------------
-
-
-def _chalice_config() -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((ROOT / ".chalice/config.json").read_text())
-    return config
-
-
-def _chalice_package(stage: str, architecture: str, scratch: Path) -> tuple[dict[str, Any], Path]:
-    """The merged template, and a directory of the application's files, compiled.
-
-    Chalice works on a copy of the project that asks for no dependencies: it would fetch them anew after every change.
-    """
-    project = scratch / "project"
-    for path in _app_sources():
-        copy = project / path.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    (project / "requirements.txt").touch()
-    (project / ".chalice").mkdir()
-    (project / ".chalice/config.json").write_text(json.dumps(_chalice_config() | {"lambda_architecture": architecture}))
+    """Compile in place. Python trusts the byte code without a look at its source; it names no path of this machine."""
     subprocess.run(
         [
-            str(Path(sys.executable).with_name("chalice")), "--project-dir", str(project), "package", "--stage", stage,
-            "--merge-template", str(MERGED), str(scratch / "out"),
+            sys.executable, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
+            "-s", str(directory), str(directory),
         ],
-        check=True, stdout=subprocess.DEVNULL, env={"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1", **os.environ},
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of a set's constants must not change from run to run
     )  # fmt: skip
-    application = scratch / "application"
-    with zipfile.ZipFile(scratch / "out/deployment.zip") as archive:
-        archive.extractall(application)
-    _compile(application)
-    template: dict[str, Any] = yaml.safe_load((scratch / "out/sam.yaml").read_text())
-    return template, application
 
 
 # --- archives ----------------------------------------------------------------------------------------------------
 
 
 def _append(archive: Path, directory: Path, prefix: str = "") -> None:
-    """Add a directory's files to a zip, in the order of their names and without times, so that equal files give equal bytes."""
+    """Add a directory's files to a zip, in the order of their names and without times: equal files give equal bytes."""
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as zipped:
         for path in sorted(path for path in directory.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(str(Path(prefix) / path.relative_to(directory)), ZIP_TIME)

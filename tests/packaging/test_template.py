@@ -1,0 +1,313 @@
+"""The merged template: what Chalice and infra/aws/resources.yaml make together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from cfnlint.api import lint  # type: ignore[import-untyped]
+from pynamodb.models import Model
+
+from chalicelib.adapters.dynamodb.models import CaseItem, CertificateItem, InboxItem, LookupItem, ViewItem
+from chalicelib.settings import Settings
+from tests.packaging.conftest import Packed
+
+OWN_ROLES = {"APIHandler": "ApiRole", "Relay": "RelayRole", "Perform": "PerformRole", "Sweep": "SweepRole"}
+MODELS: dict[str, type[Model]] = {
+    "Cases": CaseItem,
+    "Views": ViewItem,
+    "Inbox": InboxItem,
+    "Certificates": CertificateItem,
+    "Lookups": LookupItem,
+}
+
+
+def test_cfn_lint_has_nothing_to_say(packed: Packed) -> None:
+    assert [str(match) for match in lint((packed.directory / "sam.json").read_text())] == []
+
+
+def test_a_misspelled_name_of_a_chalice_resource_would_be_seen(packed: Packed) -> None:
+    """Chalice adds what it does not know; but only its own resources get their type from it."""
+    assert [name for name, resource in packed.template["Resources"].items() if "Type" not in resource] == []
+
+
+def test_chalice_makes_the_four_functions_and_no_fifth_one_goes_unnoticed(packed: Packed) -> None:
+    assert packed.functions().keys() == OWN_ROLES.keys()
+
+
+# --- functions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("function", "role"), OWN_ROLES.items())
+def test_a_function_has_a_role_and_a_log_of_its_own(packed: Packed, function: str, role: str) -> None:
+    properties = packed.functions()[function]
+    log = properties["LoggingConfig"]["LogGroup"]["Ref"]
+    assert properties["Role"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert log in packed.resources("Logs::LogGroup")
+    assert {"Fn::GetAtt": [log, "Arn"]} in [statement.get("Resource") for statement in _statements(packed, role)]
+
+
+def test_every_function_is_told_every_setting(packed: Packed) -> None:
+    recorded = _recorded()
+    assert {*recorded.required, *recorded.optional} == set(_variables(packed))
+
+
+def test_an_optional_setting_has_the_same_default_in_the_template_and_in_the_code(packed: Packed) -> None:
+    defaults = {name: str(entry.get("Default", "")) for name, entry in packed.template["Parameters"].items()}
+    by_template = {
+        name: defaults[value["Ref"]] for name, value in _variables(packed).items() if value.get("Ref") in defaults
+    }
+    required = dict.fromkeys(_recorded().required, "x")
+    assert Settings.from_env(by_template | required) == Settings.from_env(required)
+
+
+def test_only_perform_carries_the_typesetter(packed: Packed) -> None:
+    assert {name for name, function in packed.functions().items() if "Layers" in function} == {"Perform"}
+
+
+def test_all_functions_run_on_the_architecture_that_was_packed(packed: Packed) -> None:
+    assert {tuple(f["Architectures"]) for f in packed.functions().values()} == {(packed.architecture,)}
+
+
+def test_the_api_answers_before_api_gateway_gives_up(packed: Packed) -> None:
+    assert packed.functions()["APIHandler"]["Timeout"] < 30
+
+
+def test_the_api_is_regional_and_throttled(packed: Packed) -> None:
+    api = packed.resources("Serverless::Api")["RestAPI"]
+    assert api["EndpointConfiguration"] == "REGIONAL"
+    assert all("ThrottlingRateLimit" in setting for setting in api["MethodSettings"])
+
+
+def test_what_api_gateway_answers_by_itself_is_a_problem_document(packed: Packed) -> None:
+    for response in packed.resources("Serverless::Api")["RestAPI"]["GatewayResponses"].values():
+        problem = json.loads(response["ResponseTemplates"]["application/problem+json"])
+        assert problem.keys() >= {"type", "title", "status", "code", "request_id", "errors"}
+        assert str(problem["status"]) == response["StatusCode"]
+
+
+# --- rights ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", OWN_ROLES.values())
+def test_a_role_names_each_action_and_each_resource(packed: Packed, role: str) -> None:
+    for statement in _statements(packed, role):
+        assert not [action for action in _listed(statement["Action"]) if "*" in action]
+        for resource in _listed(statement.get("Resource", [])):
+            assert _is_one_of_ours(packed, resource) or "ses:FromAddress" in str(statement.get("Condition")), resource
+
+
+@pytest.mark.parametrize("role", OWN_ROLES.values())
+def test_without_a_resource_a_role_may_only_send_to_phones(packed: Packed, role: str) -> None:
+    """SNS knows no ARN of a phone: such a statement excludes every topic instead."""
+    for statement in _statements(packed, role):
+        assert "Resource" in statement or (
+            statement["Action"] == "sns:Publish"
+            and statement["NotResource"] == {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}
+        )
+
+
+def test_only_perform_can_seal_a_certificate(packed: Packed) -> None:
+    assert _roles_that_may(packed, "kms:Sign") == {"PerformRole"}
+
+
+def test_no_function_can_delete_a_commit(packed: Packed) -> None:
+    cases = {"Fn::GetAtt": ["Cases", "Arn"]}
+    for role in OWN_ROLES.values():
+        for statement in _statements(packed, role):
+            if cases in _listed(statement.get("Resource", [])):
+                assert not {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"} & set(_listed(statement["Action"]))
+
+
+def test_the_sweep_may_do_whatever_the_relay_left_undone(packed: Packed) -> None:
+    def rights(role: str) -> set[tuple[str, str]]:
+        return {
+            (action, json.dumps(resource))
+            for statement in _statements(packed, role)
+            for action in _listed(statement["Action"])
+            for resource in _listed(statement["Resource"])
+            if "logs:" not in action and "Stream" not in str(resource)
+        }
+
+    assert rights("RelayRole") - rights("SweepRole") == set()
+
+
+# --- what is kept ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_table_is_backed_up_encrypted_and_kept(packed: Packed, name: str) -> None:
+    table, resource = packed.resources("DynamoDB::Table")[name], packed.template["Resources"][name]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
+@pytest.mark.parametrize(("name", "model"), MODELS.items())
+def test_a_table_has_the_keys_and_indexes_that_the_store_relies_on(
+    packed: Packed, name: str, model: type[Model]
+) -> None:
+    table, relied_on = packed.resources("DynamoDB::Table")[name], model._get_schema()
+    assert _keys(table["KeySchema"]) == _keys(relied_on["key_schema"])
+    assert {
+        index["IndexName"]: (_keys(index["KeySchema"]), index["Projection"])
+        for index in table.get("GlobalSecondaryIndexes", [])
+    } == {
+        index["index_name"]: (_keys(index["key_schema"]), index["projection"])
+        for index in relied_on["global_secondary_indexes"]
+    }
+
+
+def test_there_is_no_other_table(packed: Packed) -> None:
+    assert packed.resources("DynamoDB::Table").keys() == MODELS.keys()
+
+
+def test_lookups_expire(packed: Packed) -> None:
+    table = packed.resources("DynamoDB::Table")["Lookups"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+@pytest.mark.parametrize("name", ["Files", "Uploads", "Static"])
+def test_a_bucket_is_private_encrypted_and_read_by_tls_alone(packed: Packed, name: str) -> None:
+    bucket = packed.resources("S3::Bucket")[name]
+    policy = next(p for p in packed.resources("S3::BucketPolicy").values() if p["Bucket"] == {"Ref": name})
+    denied = [statement for statement in policy["PolicyDocument"]["Statement"] if statement.get("Effect") == "Deny"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_only_the_hall_s_own_pages_may_post_uploads(packed: Packed) -> None:
+    (rule,) = packed.resources("S3::Bucket")["Uploads"]["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedOrigins"] == [{"Ref": "HallUrl"}]
+    assert rule["AllowedMethods"] == ["POST"]
+
+
+def test_the_template_holds_no_secret(packed: Packed) -> None:
+    generated = packed.resources("SecretsManager::Secret")["Secrets"]["GenerateSecretString"]
+    assert generated["GenerateStringKey"] == "mac_key"
+    assert set(json.loads(generated["SecretStringTemplate"]).values()) == {""}
+
+
+def test_the_seal_is_a_p256_key(packed: Packed) -> None:
+    key = packed.resources("KMS::Key")["SealKey"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+
+
+# --- workers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mapping", "table"), [("CasesToRelay", "Cases"), ("InboxToRelay", "Inbox")])
+def test_a_stream_gives_new_records_to_the_relay_and_loses_none(packed: Packed, mapping: str, table: str) -> None:
+    stream = packed.resources("Lambda::EventSourceMapping")[mapping]
+    assert stream["EventSourceArn"] == {"Fn::GetAtt": [table, "StreamArn"]}
+    assert stream["FunctionName"] == {"Ref": "Relay"}
+    assert [json.loads(f["Pattern"]) for f in stream["FilterCriteria"]["Filters"]] == [{"eventName": ["INSERT"]}]
+    assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert 0 < stream["MaximumRetryAttempts"] < 100
+    assert stream["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["StreamFailures", "Arn"]}
+
+
+def test_a_step_is_tried_again_alone_and_ends_among_the_dead_letters(packed: Packed) -> None:
+    mapping = packed.resources("Lambda::EventSourceMapping")["StepsToPerform"]
+    queue = packed.resources("SQS::Queue")["Steps"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["StepsDeadLetters", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+
+
+def test_a_step_is_not_taken_twice_while_it_is_being_done(packed: Packed) -> None:
+    """AWS: "at least six times the timeout of your function"."""
+    queue, perform = packed.resources("SQS::Queue")["Steps"], packed.functions()["Perform"]
+    assert queue["VisibilityTimeout"] >= 6 * perform["Timeout"]
+
+
+def test_a_sweep_ends_before_the_next_one_begins(packed: Packed) -> None:
+    (rule,) = packed.resources("Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["Sweep", "Arn"]}
+    assert packed.functions()["Sweep"]["Timeout"] < 300
+
+
+# --- alarms ------------------------------------------------------------------------------------------------------
+
+
+def test_somebody_is_told_of_everything_that_goes_wrong(packed: Packed) -> None:
+    alarms = packed.resources("CloudWatch::Alarm").values()
+    watched = {(alarm["MetricName"], str(alarm["Dimensions"][0]["Value"])) for alarm in alarms}
+    assert watched >= {("Errors", str({"Ref": function})) for function in OWN_ROLES}
+    assert watched >= {
+        ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": ["StepsDeadLetters", "QueueName"]})),
+        ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": ["StreamFailures", "QueueName"]})),
+        ("ApproximateAgeOfOldestMessage", str({"Fn::GetAtt": ["Steps", "QueueName"]})),
+        ("IteratorAge", str({"Ref": "Relay"})),
+        ("5XXError", str({"Fn::Sub": "doorstep-${Stage}"})),
+    }
+    assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
+
+
+# --- helpers -----------------------------------------------------------------------------------------------------
+
+
+class _Recorder(dict[str, str]):
+    """An environment that has everything, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.required: list[str] = []
+        self.optional: list[str] = []
+
+    def __getitem__(self, name: str) -> str:
+        self.required.append(name)
+        return "x"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.optional.append(name)
+        return default
+
+
+def _recorded() -> _Recorder:
+    recorder = _Recorder()
+    Settings.from_env(recorder)
+    return recorder
+
+
+def _variables(packed: Packed) -> dict[str, Any]:
+    variables: dict[str, Any] = packed.template["Globals"]["Function"]["Environment"]["Variables"]
+    return variables
+
+
+def _statements(packed: Packed, role: str) -> Iterator[Mapping[str, Any]]:
+    for policy in packed.resources("IAM::Role")[role]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def _roles_that_may(packed: Packed, action: str) -> set[str]:
+    roles = packed.resources("IAM::Role")
+    return {role for role in roles if any(action in _listed(s["Action"]) for s in _statements(packed, role))}
+
+
+def _is_one_of_ours(packed: Packed, resource: Mapping[str, Any]) -> bool:
+    """Is it a resource of this template, one of its indexes, or its files: ``${Files.Arn}/*``?"""
+    resources = packed.template["Resources"]
+    if "Fn::Sub" in resource:
+        owner, _, below = str(resource["Fn::Sub"]).removeprefix("${").partition(".Arn}/")
+        return owner in resources and (below == "*" or (below.startswith("index/") and "*" not in below))
+    return (resource.get("Ref") or resource["Fn::GetAtt"][0]) in resources
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _keys(schema: Iterable[Mapping[str, object]]) -> dict[object, object]:
+    return {key["KeyType"]: key["AttributeName"] for key in schema}
