@@ -1,6 +1,6 @@
 """The seal of a certificate (证照): a compact JWS (RFC 7515) with ES256 (RFC 7518 §3.4), short enough for a QR code.
 
-Its claims are registered ones of RFC 7519 (``iss`` the hall, ``sub`` the certificate's number, ``iat``, ``exp``) and three
+Its claims are ones of RFC 7519 (``iss`` the hall, ``sub`` the certificate's number, ``iat``, ``exp``) and three
 of ours: ``crt`` the certificate's code, ``svc`` its service and version, ``hld`` the masked holder. The key stays with
 whoever keeps it: the functions here take what signs and what verifies as arguments.
 """
@@ -77,7 +77,7 @@ def mask_name(name: str) -> str:
 
 
 def seal_claims(hall_url: str, certificate: Certified, zone: tzinfo = UTC) -> dict[str, Any]:
-    """The claims of a certificate's seal. ``exp`` is the end of its last valid day in ``zone``, left out without one."""
+    """What the seal says. ``exp`` is the end of its last valid day in ``zone``, left out where there is none."""
     claims: dict[str, Any] = {
         "iss": hall_url,
         "sub": certificate.number,
