@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 import stripe
@@ -106,23 +106,24 @@ class StripePayments:
             "submit_type": "pay",
             "adaptive_pricing": {"enabled": False},  # a public fee is charged in its own currency
         }
-        return _checkout(
-            self._effect(lambda: self._stripe.v1.checkout.sessions.create(params, {"idempotency_key": key}))
+        return self._effect(
+            lambda: _checkout(self._stripe.v1.checkout.sessions.create(params, {"idempotency_key": key}))
         )
 
     def checkout(self, id: str) -> Checkout:
         """A checkout as it is now. VendorRejected ``resource_missing``: there is none."""
-        session = self._read(
-            lambda: self._stripe.v1.checkout.sessions.retrieve(
-                id, {"expand": ["payment_intent"]}, {"max_network_retries": READ_RETRIES}
+        return self._read(
+            lambda: _checkout(
+                self._stripe.v1.checkout.sessions.retrieve(
+                    id, {"expand": ["payment_intent"]}, {"max_network_retries": READ_RETRIES}
+                )
             )
         )
-        return _checkout(session)
 
     def expire_checkout(self, id: str) -> Checkout:
         """Close an open checkout; one that is paid or expired already is given as it is."""
         try:
-            return _checkout(self._effect(lambda: self._stripe.v1.checkout.sessions.expire(id)))
+            return self._effect(lambda: _checkout(self._stripe.v1.checkout.sessions.expire(id)))
         except VendorRejected:
             found = self.checkout(id)
             if found.state == "open":
@@ -135,7 +136,7 @@ class StripePayments:
         VendorRejected: more than is left (``charge_already_refunded``, ``invalid_request_error``), another currency
         than the payment's (``currency_mismatch``), or the key was used for another amount (``idempotency_error``).
         """
-        before = self._refund_before(key, payment, amount)
+        before = self._read(lambda: self._refund_before(key, payment, amount))
         if before is not None:
             return before
         params: RefundCreateParams = {
@@ -143,25 +144,24 @@ class StripePayments:
             "amount": amount.amount,
             "metadata": {"case": case, "key": key},
         }
-        return _refund(self._effect(lambda: self._stripe.v1.refunds.create(params, {"idempotency_key": key})))
+        return self._effect(lambda: _refund(self._stripe.v1.refunds.create(params, {"idempotency_key": key})))
 
     def _refund_before(self, key: str, payment: str, amount: Money) -> Refund | None:
         """The refund that was made under this key, however long ago."""
-        intent = self._read(
-            lambda: self._stripe.v1.payment_intents.retrieve(
-                payment, {"expand": ["latest_charge.refunds"]}, {"max_network_retries": READ_RETRIES}
-            )
+        intent = self._stripe.v1.payment_intents.retrieve(
+            payment, {"expand": ["latest_charge.refunds"]}, {"max_network_retries": READ_RETRIES}
         )
         if intent.currency != amount.currency:
             raise VendorRejected("stripe", "currency_mismatch")
         charge = intent.latest_charge
         if not isinstance(charge, stripe.Charge) or charge.refunds is None:
             return None
-        refunds = charge.refunds
-        made = self._read(lambda: next((r for r in refunds.auto_paging_iter() if _metadata(r).get("key") == key), None))
-        if made is not None and made.amount != amount.amount:
+        made = next(
+            (_refund(one) for one in charge.refunds.auto_paging_iter() if _metadata(one).get("key") == key), None
+        )
+        if made is not None and made.amount != amount:
             raise VendorRejected("stripe", "idempotency_error")
-        return _refund(made) if made is not None else None
+        return made
 
     def _effect(self, request: Callable[[], T]) -> T:
         """Ask for an effect, again while its outcome is unknown.
@@ -192,11 +192,10 @@ class StripePayments:
         try:
             return request()
         except stripe.StripeError as error:
-            _translate(error)
-
-
-def _translate(error: stripe.StripeError) -> NoReturn:
-    raise _kind(error)("stripe", _code(error)) from error
+            raise _kind(error)("stripe", _code(error)) from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # The library trips over answers that aren't Stripe's, such as a proxy's error page in GBK.
+            raise VendorUnknown("stripe", "unreadable_answer") from error
 
 
 def _kind(error: stripe.StripeError) -> type[VendorError]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import urllib3
 
@@ -93,6 +93,12 @@ class Pages:
         form = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Bearer {key}"}
         return self.http.request("POST", self.url + path, body=body, headers={**form, **headers})
 
+    def until(self, webhooks: dict[str, int]) -> None:
+        """Waits until so many webhooks are in these states; fails after 20 seconds."""
+        deadline = time.monotonic() + 20
+        while (found := self.control()["webhooks"]) != webhooks:
+            assert time.monotonic() < deadline, found
+
     def count(self, path: str) -> int:
         return len(self.get(f"{path}?limit=100").json()["data"])
 
@@ -131,9 +137,9 @@ def stripe_desk(clock: Clock, state_dir: Path) -> Iterator[Desk]:
         yield Desk(
             payments,
             clock,
-            pay=lambda id: pages.use(id, "paid"),
-            decline=lambda id: pages.use(id, "declined"),
-            expire=lambda id: pages.use(id, "expired"),
+            pay=lambda checkout: pages.use(checkout, "paid"),
+            decline=lambda checkout: pages.use(checkout, "declined"),
+            expire=lambda checkout: pages.use(checkout, "expired"),
             fail_refund=lambda key, refund: pages.settle(refund, "failed", "lost_or_stolen_card"),
         )
 
@@ -173,7 +179,8 @@ class Ear:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST
+            def do_GET(self) -> None:
+                self.do_POST()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Silent."""
@@ -193,7 +200,7 @@ class Ear:
             assert self._news.wait_for(lambda: enough(self.heard), timeout=20), [h.path for h in self.heard]
             return list(self.heard)
 
-    def __enter__(self) -> Ear:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
         return self

@@ -284,8 +284,14 @@ async def set_control(request: Request) -> Response:
 
 async def settle_refund(request: Request) -> Response:
     """The bank's last word on a refund: ``{"status": "succeeded" | "failed", "reason"?}``."""
-    wanted = await request.json()
-    return await run_in_threadpool(_settle, request, wanted["status"], wanted.get("reason", "unknown"))
+    try:
+        wanted = await request.json()
+        status, reason = str(wanted["status"]), str(wanted.get("reason", "unknown"))
+    except (ValueError, TypeError, KeyError):
+        status = reason = ""
+    if status not in ("succeeded", "failed"):
+        return JSONResponse({"error": "status: succeeded or failed"}, status_code=400)
+    return await run_in_threadpool(_settle, request, status, reason)
 
 
 def _settle(request: Request, status: str, reason: str) -> Response:

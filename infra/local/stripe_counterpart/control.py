@@ -47,6 +47,8 @@ class Control:
 
     def set(self, wanted: Mapping[str, Any]) -> None:
         """Change what is named. ValueError: a name that there is not, or a value of another type."""
+        if not isinstance(wanted, Mapping):
+            raise ValueError("an object is wanted")  # noqa: TRY004
         changes = dict(wanted)
         outage = changes.pop("fail_next", None)
         with self._lock:
@@ -64,9 +66,15 @@ class Control:
             return outage
 
 
+_TYPES: Mapping[str, Any] = {"bool": bool, "int": int, "str": str, "float": (int, float)}
+
+
 def _checked(kind: type[Outage | Switches], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    known = {item.name for item in fields(kind)}
-    unknown = given.keys() - known
+    known = {item.name: _TYPES[str(item.type)] for item in fields(kind)}
+    unknown = given.keys() - known.keys()
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}, fail_next")
+    for name, value in given.items():
+        if not isinstance(value, known[name]):
+            raise ValueError(f"{name}: {value!r} is of another type")  # noqa: TRY004
     return given

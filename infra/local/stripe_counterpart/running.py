@@ -20,8 +20,11 @@ def running(state_dir: Path, address: Address | None = None, clock: Callable[[],
     """Gives the address of a counterpart that serves until the end of the block. ``clock`` gives Unix seconds.
 
     The socket listens before the server runs, so a first request waits in its queue and nobody has to poll.
+    asyncio turns Nagle's algorithm off only for a socket that says it is TCP, which ``create_server``'s doesn't.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         app = create_app(state_dir, url, address or Address("", "whsec_unused"), clock)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
