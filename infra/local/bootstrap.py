@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,15 +29,13 @@ def main() -> None:
     if sys.version_info < OLDEST:
         sys.exit(f"Python {'.'.join(map(str, OLDEST))} or newer is needed; this is {sys.version.split()[0]}.")
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    prepare(*DEVELOPMENT)
-    if wanted == "environment":
-        return
-    prepare(*EMULATOR)
-    if wanted == "environments":
-        return
-    python = str(DEVELOPMENT[0] / "bin/python")
-    os.chdir(ROOT)
-    os.execv(python, [python, "-m", "infra.local.hall", *sys.argv[1:]])  # noqa: S606  (no shell: this process becomes the hall)
+    environments = [DEVELOPMENT] if wanted == "environment" else [DEVELOPMENT, EMULATOR]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda one: prepare(*one), environments))
+    if not wanted.startswith("environment"):
+        python = str(DEVELOPMENT[0] / "bin/python")
+        os.chdir(ROOT)
+        os.execv(python, [python, "-m", "infra.local.hall", *sys.argv[1:]])  # noqa: S606  (this process becomes the hall)
 
 
 def prepare(environment: Path, lock: Path) -> None:
@@ -46,12 +45,12 @@ def prepare(environment: Path, lock: Path) -> None:
     if stamp.is_file() and stamp.read_text() == state and (environment / "bin/python").exists():
         return
     name, start = environment.relative_to(ROOT), time.monotonic()
-    print(f"  {name} …", end=" ", flush=True)
+    print(f"  {name}: installing {lock.relative_to(ROOT)} …", flush=True)
     stamp.unlink(missing_ok=True)
     _make(environment)
     _install(environment, lock)
     stamp.write_text(state)
-    print(f"{time.monotonic() - start:.1f} s", flush=True)
+    print(f"  {name}: {time.monotonic() - start:.1f} s", flush=True)
 
 
 def _make(environment: Path) -> None:
@@ -66,7 +65,7 @@ def _install(environment: Path, lock: Path) -> None:
         f"install {lock.relative_to(ROOT)}",
         str(environment / "bin/python"), "-m", "pip", "install",
         "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check", "--no-input", "--quiet",
-        "-r", str(lock),
+        "--no-compile", "-r", str(lock),
     )  # fmt: skip
 
 

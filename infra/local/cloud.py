@@ -20,7 +20,7 @@ ACCOUNT = "000000000000"
 
 def start(layout: Layout) -> Child:
     """Start the emulator on what it kept the last time; it is ready when ``ready_url`` answers."""
-    _forget_stream_positions(layout)
+    forget_stream_positions(layout)
     sweep_out(layout)
     scratch(layout).mkdir(parents=True)
     command = [str(layout.emulator / "bin/python"), "-m", "ministack"]
@@ -73,7 +73,7 @@ def _environment(layout: Layout) -> dict[str, str]:
     }
 
 
-def _forget_stream_positions(layout: Layout) -> None:
+def forget_stream_positions(layout: Layout) -> None:
     """Make the emulator read streams from their start.
 
     It keeps how far each stream's consumer had read, but not the records: after a restart it would skip as many new

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from botocore.exceptions import ClientError
 
 from infra.local import cloud
@@ -220,7 +220,7 @@ def _declare_binary(layout: Layout, stack: Stack, definition: Mapping[str, Any])
     """Tell the API which media types are binary. By hand: boto3 can't send the only form that the emulator takes."""
     types = definition.get("x-amazon-apigateway-binary-media-types", [])
     change = {"patchOperations": [{"op": "replace", "path": "/binaryMediaTypes", "value": types}]}
-    httpx.patch(
+    httpx2.patch(
         f"{layout.cloud_url}/restapis/{stack.outputs['RestAPIId']}", json=change, trust_env=False
     ).raise_for_status()
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import uvicorn
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -53,7 +53,7 @@ _HOP_BY_HOP = frozenset(
 class Origin:
     """The stack's API behind the edge."""
 
-    def __init__(self, client: httpx.AsyncClient, api: httpx.URL) -> None:
+    def __init__(self, client: httpx2.AsyncClient, api: httpx2.URL) -> None:
         self._client = client
         self._api = api
 
@@ -61,15 +61,15 @@ class Origin:
         """Hand a request on and stream the answer back; 502 and 504 if there is none."""
         try:
             answer = await self._client.send(self._outgoing(request), stream=True)
-        except httpx.TimeoutException:
+        except httpx2.TimeoutException:
             return _problem(504, "Gateway Timeout")
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return _problem(502, "Bad Gateway")
         response = StreamingResponse(answer.aiter_raw(), answer.status_code, background=BackgroundTask(answer.aclose))
         response.raw_headers = [pair for pair in _passed_on(answer.headers.raw) if pair[0] != b"date"]
         return response
 
-    def _outgoing(self, request: Request) -> httpx.Request:
+    def _outgoing(self, request: Request) -> httpx2.Request:
         headers = [pair for pair in _passed_on(request.headers.raw) if pair[0] not in {b"host", b"x-forwarded-for"}]
         viewer = request.client.host if request.client else LOOPBACK
         headers += [
@@ -79,12 +79,12 @@ class Origin:
             (b"via", b"1.1 local (Doorstep)"),
         ]
         has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-        return httpx.Request(
+        return httpx2.Request(
             request.method,
             self._api.copy_with(raw_path=self._api.raw_path + _target(request)),
             headers=headers,
             content=request.stream() if has_body else None,
-            extensions={"timeout": httpx.Timeout(TIMEOUT_S).as_dict()},
+            extensions={"timeout": httpx2.Timeout(TIMEOUT_S).as_dict()},
         )
 
 
@@ -152,18 +152,18 @@ class Local:
 def build(layout: Layout, api_path: str, pool: str, client: str, password: str, static: Path = STATIC) -> Starlette:
     """The edge as an application."""
     static.mkdir(parents=True, exist_ok=True)
-    to_cloud = httpx.AsyncClient(base_url=layout.cloud_url, trust_env=False)
-    to_api = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=30))
+    to_cloud = httpx2.AsyncClient(base_url=layout.cloud_url, trust_env=False)
+    to_api = httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(max_connections=AT_ONCE, keepalive_expiry=30))
     messages = Messages(to_cloud, layout.messages)
     local = Local(layout, messages, pool, client, password)
-    origin = Origin(to_api, httpx.URL(layout.cloud_url + api_path))
+    origin = Origin(to_api, httpx2.URL(layout.cloud_url + api_path))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         collecting = asyncio.create_task(_collect_for_ever(messages))
         yield
         collecting.cancel()
-        with suppress(httpx.HTTPError):
+        with suppress(httpx2.HTTPError):
             await messages.collect()
         await to_cloud.aclose()
         await to_api.aclose()
@@ -181,7 +181,7 @@ def build(layout: Layout, api_path: str, pool: str, client: str, password: str, 
 
 async def _collect_for_ever(messages: Messages) -> None:
     while True:
-        with suppress(httpx.HTTPError):
+        with suppress(httpx2.HTTPError):
             await messages.collect()
         await asyncio.sleep(_COLLECT_EVERY_S)
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 
 _MIN_PHONE_DIGITS = 7
 
@@ -40,7 +40,7 @@ class Message:
 class Messages:
     """All messages so far, oldest first, in a file of one JSON object per line."""
 
-    def __init__(self, cloud: httpx.AsyncClient, file: Path) -> None:
+    def __init__(self, cloud: httpx2.AsyncClient, file: Path) -> None:
         self._cloud = cloud
         self._file = file
         self._collecting = asyncio.Lock()
@@ -48,7 +48,7 @@ class Messages:
         self._seen = {message.id: message for message in (Message(**json.loads(line)) for line in lines)}
 
     async def collect(self) -> list[Message]:
-        """Look for new ones and give all. httpx.HTTPError: the emulated AWS does not answer."""
+        """Look for new ones and give all. httpx2.HTTPError: the emulated AWS does not answer."""
         async with self._collecting:
             sms = (await self._cloud.get("/_ministack/sns/sms-messages")).raise_for_status().json()
             emails = (await self._cloud.get("/_ministack/ses/messages")).raise_for_status().json()

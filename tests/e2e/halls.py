@@ -1,0 +1,75 @@
+"""Opens a local hall for tests, as ``make run`` does, on ports and a state directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.local.bootstrap import EMULATOR, prepare
+from infra.local.layout import PORTS, ROOT
+
+PATIENCE_S = 300
+
+
+@dataclass(frozen=True)
+class Hall:
+    """An open hall: its process, and what its ready file says."""
+
+    process: subprocess.Popen[bytes]
+    addresses: Mapping[str, Any]
+    output: Path
+
+    def close(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Close it as Ctrl-C does; gives the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
+
+
+def free_ports() -> dict[str, str]:
+    """Ports for a hall, as environment variables."""
+    with ExitStack() as held:
+        sockets = {variable: held.enter_context(socket.create_server(("127.0.0.1", 0))) for variable in PORTS}
+        return {variable: str(one.getsockname()[1]) for variable, one in sockets.items()}
+
+
+def start(state: Path, ports: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+    """Start a hall; what it prints goes to ``output``."""
+    prepare(*EMULATOR)
+    with output.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "infra.local.hall"],
+            cwd=ROOT,
+            env=os.environ | ports | {"STATE": str(state)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+@contextmanager
+def open_hall(state: Path, ports: Mapping[str, str]) -> Iterator[Hall]:
+    """A hall that is open; it is closed at the end, if the test has not done so."""
+    state.mkdir(parents=True, exist_ok=True)
+    output, ready = state / "output.txt", state / "hall.json"
+    process = start(state, ports, output)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not ready.is_file():
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
+            time.sleep(0.1)
+        yield Hall(process, json.loads(ready.read_text()), output)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(PATIENCE_S)
