@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from chalicelib.domain.case import Case
 from chalicelib.domain.commands import Submit
 from chalicelib.domain.commit import canonical_json
-from chalicelib.domain.errors import DomainError
+from chalicelib.domain.errors import DomainError, NotFound
 from chalicelib.domain.events import Line, Window
 from chalicelib.domain.numbers import case_number, tracking_code
 from chalicelib.domain.service import Service
@@ -20,6 +21,7 @@ from chalicelib.forms.validation import Fault
 from chalicelib.ports import VendorError, VersionTaken
 from chalicelib.usecases.execute import append, execute, load, make_submission
 from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.uploads import upload_faults
 
 
 class InvalidAnswers(DomainError):
@@ -59,51 +61,78 @@ class Accepted:
 
 
 def submit(hall: Hall, application: Application) -> Accepted:
-    """Open a case, or find the one that this very request has opened. No read unless the key was used before.
+    """Open a case, or find the one that this very request has opened. No read unless the key was used before or the
+    application has faults.
 
     Raises InvalidAnswers, IdempotencyKeyReused, and the catalogue's UnknownService.
     """
-    from chalicelib.forms.validation import validate_application
-
-    now = hall.now()
     service = hall.catalogue.service(application.service, application.version or None)
-    faults = validate_application(hall.catalogue, service, application, now=now, calendar=hall.calendar)
+    faults = _faults(hall, service, application)
     if faults:
-        raise InvalidAnswers(faults)
-    case, replayed = _open_case(hall, service, application, now)
+        # A window that was chosen in time lies in the past when the same request comes again.
+        known = _find(hall, application)
+        if known is None:
+            raise InvalidAnswers(faults)
+        case, replayed = known, True
+    else:
+        case, replayed = _open_case(hall, service, application)
     if case.fee and not case.checkouts and not case.ending:
         case = _with_checkout(hall, case)
     return Accepted(case, tracking_code(hall.mac_key, case.number), replayed)
 
 
-def _open_case(hall: Hall, service: Service, application: Application, now: datetime) -> tuple[Case, bool]:
-    idempotency = _keyed(hall.mac_key, "idempotency", application.key.encode())
-    request = _keyed(hall.mac_key, "request", _request_body(application))
-    attempt = 0
-    while True:
+def _faults(hall: Hall, service: Service, application: Application) -> list[Fault]:
+    """Every fault, with pointers into the request: ``/answers/…`` and ``/uploads/<material>/<position>``.
+
+    Required uploads that are missing are not refused: the pre-check asks for them.
+    """
+    from chalicelib.forms.validation import validate
+
+    form = hall.catalogue.form(service.id, service.version, application.language)
+    found = validate(form, application.answers, application.language, now=hall.now(), calendar=hall.calendar)
+    faults = [replace(fault, pointer=f"/answers{fault.pointer}") for fault in found]
+    return faults + upload_faults(hall, service, application.uploads, application.language)
+
+
+def _find(hall: Hall, application: Application) -> Case | None:
+    """The case that this request has opened before. Raises IdempotencyKeyReused when it was another request."""
+    for attempt in count():
+        try:
+            known = load(hall, case_number(hall.mac_key, application.key, attempt)).case
+        except NotFound:
+            return None
+        if known.idempotency == _idempotency(hall, application):
+            return _same_request(hall, known, application)
+    return None
+
+
+def _open_case(hall: Hall, service: Service, application: Application) -> tuple[Case, bool]:
+    for attempt in count():
         number = case_number(hall.mac_key, application.key, attempt)
         try:
-            return _first_commit(hall, number, service, application, (idempotency, request), now), False
+            return _first_commit(hall, number, service, application), False
         except VersionTaken:
             known = load(hall, number).case
-            if known.idempotency == idempotency:
-                if known.request != request:
-                    raise IdempotencyKeyReused from None
-                return known, True
-            attempt += 1  # another key's number: one in 10^18, and no reason to lose a case
+            if known.idempotency == _idempotency(hall, application):
+                return _same_request(hall, known, application), True
+            # Another key's number: one in 10^18, and no reason to lose a case.
+    raise AssertionError  # pragma: no cover - count() has no end
 
 
-def _first_commit(
-    hall: Hall, number: str, service: Service, application: Application, digests: tuple[str, str], now: datetime
-) -> Case:
+def _same_request(hall: Hall, known: Case, application: Application) -> Case:
+    if known.request != _request(hall, application):
+        raise IdempotencyKeyReused
+    return known
+
+
+def _first_commit(hall: Hall, number: str, service: Service, application: Application) -> Case:
     submission, digest = make_submission(number, 1, application.answers, application.uploads)
-    idempotency, request = digests
     command = Submit(
-        at=now,
+        at=hall.now(),
         by="applicant",
         language=application.language,
-        idempotency=idempotency,
-        request=request,
+        idempotency=_idempotency(hall, application),
+        request=_request(hall, application),
         digest=digest,
         lines=tuple(Line(line.code, line.amount) for line in service.fee_lines),
         tasks=tuple(task.code for task in service.tasks),
@@ -117,11 +146,21 @@ def pickup_window_of(answers: Mapping[str, Any]) -> Window | None:
     window = answers.get("pickup", {}).get("window")
     if not window:
         return None
-    return Window(datetime.fromisoformat(window["start"]), datetime.fromisoformat(window["end"]))
+    return window_from_json(window)
 
 
-def _request_body(application: Application) -> bytes:
-    return canonical_json([application.service, application.version, application.answers, application.uploads])
+def window_from_json(window: Mapping[str, str]) -> Window:
+    """A validated window; RFC 3339 allows a small t and z."""
+    return Window(datetime.fromisoformat(window["start"].upper()), datetime.fromisoformat(window["end"].upper()))
+
+
+def _idempotency(hall: Hall, application: Application) -> str:
+    return _keyed(hall.mac_key, "idempotency", application.key.encode())
+
+
+def _request(hall: Hall, application: Application) -> str:
+    body = [application.service, application.version, application.answers, application.uploads]
+    return _keyed(hall.mac_key, "request", canonical_json(body))
 
 
 def _keyed(mac_key: bytes, purpose: str, value: bytes) -> str:

@@ -1,0 +1,105 @@
+"""What an applicant does with a case that is under way: correct, choose another window, withdraw, rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.domain.case import Case
+from chalicelib.domain.commands import Correct, Rate, Reschedule, Withdraw
+from chalicelib.domain.decide import decide
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.forms.pointers import BadPointer
+from chalicelib.forms.slices import diff, put
+from chalicelib.ports import Note, Submission, VersionTaken
+from chalicelib.usecases.execute import TRIES, Loaded, append, execute, load, make_note, make_submission
+from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.submit import InvalidAnswers, window_from_json
+from chalicelib.usecases.uploads import upload_faults
+
+BY = "applicant"
+Uploads = Mapping[str, Sequence[str]]
+
+
+def correct(hall: Hall, number: str, values: Mapping[str, Any], uploads: Uploads, language: str) -> Case:
+    """Put right what was asked for, as a new submission that is valid as a whole.
+
+    ``values`` are by JSON Pointer into the answers. Raises the rule book's refusals (NotAllowed ``field_not_asked``),
+    Invalid ``unknown_pointer``, and InvalidAnswers with pointers like ``/answers/applicant/name``.
+    """
+    for _ in range(TRIES):
+        loaded = load(hall, number)
+        submission, command = _correction(hall, loaded, values, uploads, language)
+        try:
+            return append(hall, loaded.case, command, (submission,))
+        except VersionTaken:
+            continue
+    raise Conflict("case_is_busy")
+
+
+def _correction(
+    hall: Hall, loaded: Loaded, values: Mapping[str, Any], uploads: Uploads, language: str
+) -> tuple[Submission, Correct]:
+    case = loaded.case
+    if not loaded.record.submissions:
+        raise NotFound("unknown_case")  # its answers are erased
+    before = loaded.record.submissions[-1]
+    now = hall.now()
+    # Asked before anything else, and of all that was sent: also of what would change nothing.
+    decide(case, Correct(at=now, by=BY, digest="", pointers=tuple(values), materials=tuple(uploads)))
+    try:
+        answers = put(before.answers, values)
+    except BadPointer:
+        raise Invalid("unknown_pointer", "/answers") from None
+    _validate(hall, case, answers, uploads, before, language)
+    together = {**before.uploads, **uploads}
+    submission, digest = make_submission(case.number, case.submission + 1, answers, together)
+    changed = tuple(
+        material for material in uploads if list(uploads[material]) != list(before.uploads.get(material, ()))
+    )
+    pointers = tuple(diff(before.answers, answers))
+    return submission, Correct(at=now, by=BY, digest=digest, pointers=pointers, materials=changed)
+
+
+def _validate(
+    hall: Hall, case: Case, answers: Mapping[str, Any], uploads: Uploads, before: Submission, language: str
+) -> None:
+    """Without a clock: windows that were accepted once may have passed by now."""
+    from chalicelib.forms.validation import validate
+
+    form = hall.catalogue.form(case.service.id, case.service.version, language)
+    faults = [replace(fault, pointer=f"/answers{fault.pointer}") for fault in validate(form, answers, language)]
+    faults += upload_faults(hall, case.service, uploads, language, known=before.uploads)
+    if faults:
+        raise InvalidAnswers(faults)
+
+
+def reschedule(hall: Hall, number: str, window: Mapping[str, Any], language: str) -> Case:
+    """Another window for the pickup. Raises InvalidAnswers (``/window/…``), Conflict ``already_picked_up``."""
+    from chalicelib.forms.validation import validate
+
+    part = hall.catalogue.part("common/1/window", language)
+    faults = validate(part, window, language, now=hall.now(), calendar=hall.calendar)
+    if faults:
+        raise InvalidAnswers([replace(fault, pointer=f"/window{fault.pointer}") for fault in faults])
+    chosen = window_from_json(window)
+    return execute(hall, number, lambda _: Reschedule(at=hall.now(), by=BY, window=chosen))
+
+
+def withdraw(hall: Hall, number: str, reason: str) -> Case:
+    """Take the application back. Raises Conflict ``already_decided``."""
+    beside, digest = _noted(number, reason)
+    return execute(hall, number, lambda _: Withdraw(at=hall.now(), by=BY, note=digest), beside=beside)
+
+
+def rate(hall: Hall, number: str, department: str, stars: int, comment: str) -> Case:
+    """Rate a department, or with "" the whole way; once each, after the case has ended."""
+    beside, digest = _noted(number, comment)
+    command = Rate(at=hall.now(), by=BY, department=department, stars=stars, note=digest)
+    return execute(hall, number, lambda _: command, beside=beside)
+
+
+def _noted(number: str, words: str) -> tuple[tuple[Note, ...], str]:
+    note = make_note(number, words)
+    return ((note,), note.digest) if note else ((), "")

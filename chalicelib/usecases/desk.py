@@ -1,0 +1,273 @@
+"""The desk: who may do what, what each sees of a case, and the commands of clerks, reviewers and supervisors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.domain import events as e
+from chalicelib.domain.case import Case
+from chalicelib.domain.commands import Command, DecideTask, Dispatch, ReceiveOriginals
+from chalicelib.domain.commit import Commit, first_broken
+from chalicelib.domain.errors import DomainError, Invalid, NotAllowed, NotFound
+from chalicelib.domain.numbers import parse_case_number
+from chalicelib.domain.worklist import FRONT
+from chalicelib.forms.slices import take
+from chalicelib.ports import CaseRecord, CertificateRecord, InboxMessage, Note, Page, Staff
+from chalicelib.usecases import certificates, inbox
+from chalicelib.usecases.execute import Loaded, execute, load, make_note, salted_digest
+from chalicelib.usecases.hall import Hall
+
+REVIEWER, CLERK, SUPERVISOR, AUDITOR = "reviewer", "clerk", "supervisor", "auditor"
+ROLES = frozenset({REVIEWER, CLERK, SUPERVISOR, AUDITOR})
+EVERYWHERE = frozenset({CLERK, SUPERVISOR, AUDITOR})  # see the cases of all departments
+ENVELOPE = ("/applicant/name",)  # all that a clerk needs of the answers: whose envelope it is
+
+
+class Right(StrEnum):
+    SEE = "see"
+    RECEIVE = "receive"
+    DECIDE = "decide"
+    DISPATCH = "dispatch"
+    PRINT = "print"
+    REVOKE = "revoke"
+    AUDIT = "audit"
+    INBOX = "inbox"
+
+
+RIGHTS: Mapping[Right, frozenset[str]] = {
+    Right.SEE: ROLES,
+    Right.RECEIVE: frozenset({CLERK}),
+    Right.DECIDE: frozenset({REVIEWER}),
+    Right.DISPATCH: frozenset({CLERK}),
+    Right.PRINT: frozenset({CLERK}),
+    Right.REVOKE: frozenset({SUPERVISOR}),
+    Right.AUDIT: frozenset({AUDITOR, SUPERVISOR}),
+    Right.INBOX: frozenset({SUPERVISOR}),
+}
+
+
+class Outdated(DomainError):
+    """The caller has looked at an older version of the case than the one there is."""
+
+
+def require(staff: Staff, right: Right) -> None:
+    """NotAllowed ``forbidden`` outside of one's role."""
+    if not staff.roles & RIGHTS[right]:
+        raise NotAllowed("forbidden")
+
+
+def departments_of(staff: Staff) -> frozenset[str]:
+    """The departments that somebody reviews for."""
+    return staff.departments if REVIEWER in staff.roles else frozenset()
+
+
+def by(staff: Staff) -> str:
+    return f"staff:{staff.subject}"
+
+
+def find(hall: Hall, staff: Staff, number: str) -> Loaded:
+    """A case that one may see. NotFound ``unknown_case``: there is none, or a department has no task in it."""
+    require(staff, Right.SEE)
+    case = parse_case_number(number)
+    if case is None:
+        raise NotFound("unknown_case")
+    loaded = load(hall, case)
+    _check_sight(staff, loaded.case)
+    return loaded
+
+
+def _check_sight(staff: Staff, case: Case) -> None:
+    taking_part = {task.department for task in case.terms}
+    if not (staff.roles & EVERYWHERE or departments_of(staff) & taking_part):
+        raise NotFound("unknown_case")
+
+
+# --- what each sees ---
+
+
+def visible_answers(staff: Staff, loaded: Loaded) -> dict[str, Any]:
+    """The answers that one's own tasks read; of all others, a clerk sees whose envelope it is."""
+    mine = departments_of(staff)
+    pointers = [p for task in loaded.case.terms if task.department in mine for p in task.reads]
+    return take(loaded.record.answers, [*pointers, *(ENVELOPE if CLERK in staff.roles else ())])
+
+
+def visible_uploads(staff: Staff, loaded: Loaded) -> Mapping[str, Sequence[str]]:
+    """Uploads are the business of the departments that review the case."""
+    taking_part = {task.department for task in loaded.case.terms}
+    submissions = loaded.record.submissions
+    return submissions[-1].uploads if submissions and departments_of(staff) & taking_part else {}
+
+
+def may_read_note(staff: Staff, case: Case, event: e.Event) -> bool:
+    """Free texts: supervisors and auditors read all, a department its own tasks', clerks those of the originals."""
+    if staff.roles & {SUPERVISOR, AUDITOR}:
+        return True
+    if isinstance(event, e.TaskDecided | e.CorrectionRequested) and event.task:
+        terms = case.service.task(event.task)
+        return terms is not None and terms.department in departments_of(staff)
+    return CLERK in staff.roles and isinstance(event, e.OriginalsReceived | e.CorrectionRequested)
+
+
+def queue(hall: Hall, staff: Staff, department: str, state: str, limit: int, cursor: str) -> Page:
+    """One's own lines, most urgent first: reviewers' their department's, clerks' the front desk's, all for the rest.
+
+    NotAllowed ``forbidden`` for another department's queue. ValueError for a cursor that is not ours.
+    """
+    require(staff, Right.SEE)
+    return hall.read_model.queue(_room(staff, department), state, limit=limit, cursor=cursor)
+
+
+def _room(staff: Staff, department: str) -> str | None:
+    if staff.roles & {SUPERVISOR, AUDITOR}:
+        return department or None
+    own = sorted(departments_of(staff)) + ([FRONT] if CLERK in staff.roles else [])
+    if not own or (department and department not in own):
+        raise NotAllowed("forbidden")
+    return department or own[0]
+
+
+# --- what they do ---
+
+
+def receive_originals(
+    hall: Hall, staff: Staff, number: str, items: Sequence[Mapping[str, Any]], sealed: bool, version: int | None
+) -> Case:
+    """What was in the envelope, as ``{"material", "present", "note"?}``. A missing original opens a correction."""
+    require(staff, Right.RECEIVE)
+    places = {item["material"]: position for position, item in enumerate(items)}
+    if len(places) < len(items):
+        raise Invalid("material_listed_twice", "/items")
+    words = "\n".join(f"{item['material']}: {item['note']}" for item in items if item.get("note"))
+
+    def command(digest: str) -> Command:
+        return ReceiveOriginals(
+            at=hall.now(),
+            by=by(staff),
+            present=tuple(item["material"] for item in items if item["present"]),
+            missing=tuple(item["material"] for item in items if not item["present"]),
+            sealed=sealed,
+            note=digest,
+        )
+
+    try:
+        return _change(hall, staff, number, command, words, version)
+    except Invalid as error:
+        codes = (pointer.removeprefix("/items/") for pointer in error.pointers)
+        raise Invalid(error.code, *(f"/items/{places[code]}/material" for code in codes)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``decision`` is ``approve``, ``reject`` or ``correct``; ``pointers`` are what is to be corrected."""
+
+    decision: str
+    reason: str = ""
+    pointers: tuple[str, ...] = ()
+
+
+def decide_task(hall: Hall, staff: Staff, number: str, task: str, decision: Decision, version: int | None) -> Case:
+    require(staff, Right.DECIDE)
+
+    def command(digest: str) -> Command:
+        return DecideTask(
+            at=hall.now(),
+            by=by(staff),
+            task=task,
+            decision=decision.decision,
+            departments=departments_of(staff),
+            note=digest,
+            pointers=decision.pointers,
+        )
+
+    return _change(hall, staff, number, command, decision.reason, version)
+
+
+def dispatch(hall: Hall, staff: Staff, number: str, contents: Sequence[str], version: int | None) -> Case:
+    """Packed: from now on a courier is owed."""
+    require(staff, Right.DISPATCH)
+
+    def command(_: str) -> Command:
+        return Dispatch(at=hall.now(), by=by(staff), contents=tuple(contents))
+
+    return _change(hall, staff, number, command, "", version)
+
+
+def _change(
+    hall: Hall, staff: Staff, number: str, command: Callable[[str], Command], words: str, version: int | None
+) -> Case:
+    """Carry out a command that is given the digest of the words. Outdated: the case has moved on from ``version``."""
+    loaded = find(hall, staff, number)
+    note = make_note(loaded.case.number, words)
+    beside: tuple[Note, ...] = (note,) if note else ()
+
+    def checked(loaded: Loaded) -> Command:
+        if version is not None and loaded.case.version != version:
+            raise Outdated("precondition_failed")
+        return command(note.digest if note else "")
+
+    return execute(hall, loaded.case.number, checked, beside=beside, loaded=loaded)
+
+
+def certificate_pdf(hall: Hall, staff: Staff, number: str, code: str) -> str:
+    """A short-lived address of the signed PDF, to print. NotFound ``unknown_certificate``."""
+    require(staff, Right.PRINT)
+    return certificates.pdf_address(hall, find(hall, staff, number).case, code)
+
+
+def revoke(hall: Hall, staff: Staff, number: str, reason: str) -> CertificateRecord:
+    require(staff, Right.REVOKE)
+    return certificates.revoke(hall, number, by(staff), reason)
+
+
+# --- watching over it ---
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The log, the version of the first commit that does not fit, and what beside it is not what was logged."""
+
+    commits: tuple[Commit, ...]
+    broken: int | None
+    altered: tuple[str, ...]
+
+
+def audit(hall: Hall, staff: Staff, number: str) -> Audit:
+    """Compute the chain anew. Nothing is folded: a log that makes no sense can be audited too."""
+    require(staff, Right.AUDIT)
+    case = parse_case_number(number)
+    record = hall.log.load(case) if case else None
+    if record is None:
+        raise NotFound("unknown_case")
+    return Audit(record.commits, first_broken(record.commits), tuple(_altered(record)))
+
+
+def _altered(record: CaseRecord) -> list[str]:
+    """Submissions and notes whose digest is not the log's. Erased ones are no matter."""
+    events = [event for commit in record.commits for event in commit.events]
+    logged = [event.digest for event in events if isinstance(event, e.Submitted | e.Corrected)]
+    found = []
+    for submission in record.submissions:
+        digest = salted_digest(submission.salt, {"answers": submission.answers, "uploads": submission.uploads})
+        if digest not in logged[submission.revision - 1 : submission.revision]:
+            found.append(f"submission-{submission.revision}")
+    notes = (note for note in record.notes if salted_digest(note.salt, note.text) != note.digest)
+    return found + [f"note-{note.digest[:12]}" for note in notes]
+
+
+def inbox_messages(hall: Hall, staff: Staff, state: str) -> list[InboxMessage]:
+    """What could not be applied (``failed``), or has not been yet (``new``)."""
+    require(staff, Right.INBOX)
+    return list(hall.inbox.failed() if state == "failed" else hall.inbox.new_before(hall.now()))
+
+
+def replay(hall: Hall, staff: Staff, id: str) -> InboxMessage:
+    """Apply a message once more; the message as it is then. NotFound ``unknown_message``."""
+    require(staff, Right.INBOX)
+    message = inbox.replay(hall, id)
+    if message is None:
+        raise NotFound("unknown_message")
+    return message
