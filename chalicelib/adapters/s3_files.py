@@ -1,4 +1,4 @@
-"""Private files in an S3 bucket. Browsers fetch and store by presigned requests, held by S3 itself to what was signed."""
+"""Private files in an S3 bucket. Browsers fetch and store by presigned requests: S3 itself holds them to it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,10 @@ class S3Files:
         )
 
     def upload_post(self, key: str, *, content_type: str, size: int, seconds: int) -> tuple[str, Mapping[str, str]]:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html. Empty files are refused."""
+        """Empty files are refused.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
+        """
         conditions: list[Any] = [{"Content-Type": content_type}, ["content-length-range", 1, size]]
         post = self._client.generate_presigned_post(
             self._bucket, key, Fields={"Content-Type": content_type}, Conditions=conditions, ExpiresIn=seconds

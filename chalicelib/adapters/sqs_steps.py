@@ -28,17 +28,19 @@ class SqsStepQueue:
         self._queue_url = queue_url
 
     def send(self, case: str, steps: Sequence[Step]) -> None:
-        """Ten in a request. VendorTemporary: some were not taken, at the second try either; the others are on their way."""
+        """Ten in a request; what was not taken is tried once more. VendorTemporary: some were not taken then either."""
         left = iter(steps)
+        refused: list[str] = []
         while batch := list(islice(left, BATCH)):
-            self._send([_message(case, step, number) for number, step in enumerate(batch)])
-
-    def _send(self, messages: list[SendMessageBatchRequestEntryTypeDef]) -> None:
-        refused = {failure["Id"] for failure in self._try(messages)}
+            refused += self._send([_message(case, step, number) for number, step in enumerate(batch)])
         if refused:
-            still = self._try([message for message in messages if message["Id"] in refused])
-            if still:
-                raise VendorTemporary(VENDOR, still[0]["Code"])
+            raise VendorTemporary(VENDOR, refused[0])
+
+    def _send(self, messages: list[SendMessageBatchRequestEntryTypeDef]) -> list[str]:
+        """Gives the codes of those that were refused twice."""
+        refused = {failure["Id"] for failure in self._try(messages)}
+        again = [message for message in messages if message["Id"] in refused]
+        return [failure["Code"] for failure in self._try(again)] if again else []
 
     def _try(self, messages: list[SendMessageBatchRequestEntryTypeDef]) -> list[BatchResultErrorEntryTypeDef]:
         try:
