@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 from chalicelib.adapters.couriers.open_http import signed
 from chalicelib.ports import Reply, VendorRejected
 from infra.local.courier_counterpart.app import Agreements
+from infra.local.courier_counterpart.postman import pause_after
 from tests.contract.courier_rig import (
     AGREEMENTS,
     HttpRig,
@@ -62,6 +63,11 @@ def test_a_push_is_repeated_until_it_is_acknowledged_rightly(tmp_path: Path, cod
         rig.tell(rig.courier.order(an_order()).waybill, "picked_up")
         pushes = [hall.next() for _ in range(3)]
         assert len({rig.webhook.authenticate(push.headers, push.body, datetime.now(UTC)) for push in pushes}) == 1
+
+
+@pytest.mark.parametrize(("attempts", "pause"), [(0, 1.0), (1, 2.0), (5, 32.0), (6, 60.0), (5000, 60.0)])
+def test_pauses_between_attempts_double_up_to_a_minute(attempts: int, pause: float) -> None:
+    assert pause_after(attempts, 1.0) == pause
 
 
 def test_what_was_not_delivered_before_a_restart_is_delivered_after_it(tmp_path: Path) -> None:

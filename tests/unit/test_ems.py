@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -52,8 +54,6 @@ class Recorder(Http):
         self.forms: list[dict[str, str]] = []
 
     def send(self, method: str, url: str, **request: Any) -> Answer:
-        from urllib.parse import parse_qsl
-
         self.forms.append(dict(parse_qsl(request["body"].decode(), strict_parsing=True)))
         return Answer(200, json.dumps(self.answers.pop(0)).encode())
 
@@ -104,8 +104,6 @@ def a_push(content: Any, key: str = KEY, **changed: Any) -> bytes:
 
 def without_key(content: Any) -> str:
     """Sealed as EMS is seen to push: without the key at the end of the text."""
-    from base64 import b64decode, b64encode
-
     plain = json.dumps(content).encode()
     pad = 16 - len(plain) % 16
     encryptor = Cipher(algorithms.SM4(b64decode(KEY)), modes.ECB()).encryptor()
@@ -162,7 +160,7 @@ def test_an_order_with_a_window_is_fetched_at_the_door_in_beijing_time() -> None
 
 
 def test_an_order_without_a_window_is_handed_over() -> None:
-    http = Recorder(ok({"waybillNo": "1000000000001"}))
+    http = Recorder(ok([{"waybillNo": "1000000000001"}]))
     ems(http).order(an_order())
     (document,) = http.document()
     assert document["pickupType"] == "0"

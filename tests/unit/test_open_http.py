@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from chalicelib.adapters.couriers.open_http import TOLERANCE, OpenWebhook, signed, verified
-from chalicelib.ports import Forged
+from chalicelib.adapters.couriers.http import Answer, Http
+from chalicelib.adapters.couriers.open_http import TOLERANCE, OpenCourier, OpenWebhook, signed, verified
+from chalicelib.ports import CourierOrder, Forged, Party, Shipment, VendorTemporary, VendorUnknown
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+SOMEBODY = Party("张三", "13800000000", "上海市", "上海市", "徐汇区", "样例路 1 号")
 AT = datetime.fromtimestamp(1767323045, UTC)
 BODY = b'{"type":"delivery.updated","timestamp":"2026-01-02T03:04:05Z","data":{"id":"d_1"}}'
 HEADERS = {
@@ -162,3 +164,30 @@ def test_what_is_no_message_is_not_read(body: bytes) -> None:
 
 def test_a_message_of_a_type_to_come_is_without_news() -> None:
     assert OpenWebhook(SECRET).read(b'{"type":"shipment.weighed","data":{}}') == ()
+
+
+class Answering(Http):
+    """Gives one answer to everything."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__("open")
+        self.body = body
+
+    def send(self, method: str, url: str, **request: Any) -> Answer:
+        return Answer(200, self.body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"waybill":7}', b'{"events":[7]}', b'{"events":7}', b'{"events":[{"state":"eaten"}]}']
+)
+def test_an_unreadable_shipment_leaves_an_order_in_doubt_and_a_query_for_later(body: bytes) -> None:
+    courier = OpenCourier("https://courier.example", SECRET, http=Answering(body))
+    with pytest.raises(VendorUnknown):
+        courier.order(CourierOrder("D7K3-M9QF-2XHVA-pickup-1", SOMEBODY, SOMEBODY, None))
+    with pytest.raises(VendorTemporary):
+        courier.query("D7K3-M9QF-2XHVA-pickup-1", "")
+
+
+def test_an_order_may_have_no_waybill_yet() -> None:
+    courier = OpenCourier("https://courier.example", SECRET, http=Answering(b'{"order":"D7K3-M9QF-2XHVA-pickup-1"}'))
+    assert courier.query("D7K3-M9QF-2XHVA-pickup-1", "") == Shipment("D7K3-M9QF-2XHVA-pickup-1", "")

@@ -25,6 +25,11 @@ class Hall:
     token: str
 
 
+def pause_after(attempts: int, first_s: float) -> float:
+    """Seconds to wait after so many failures before this one: doubled each time, up to a minute."""
+    return min(first_s * 2.0 ** min(attempts, 16), _LONGEST_PAUSE_S)
+
+
 class Postman:
     """Carries due pushes, several parcels at a time, one push of a parcel after the other.
 
@@ -80,8 +85,7 @@ class Postman:
             if (pause := self._depot.chaos.repeats_after()) is not None:
                 self._depot.book.push(push.event, self._now() + pause)
         else:
-            pause = min(self._retry_s * 2**push.attempts, _LONGEST_PAUSE_S)
-            self._depot.book.postpone(push, self._now() + pause)
+            self._depot.book.postpone(push, self._now() + pause_after(push.attempts, self._retry_s))
 
     async def _is_acknowledged(self, push: Push) -> bool:
         dialect = self._dialects[push.courier]
