@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
@@ -37,14 +38,20 @@ def is_email(text: str) -> bool:
 
 def is_uri(text: str) -> bool:
     """An http or https address with a host."""
-    return bool(_URI.fullmatch(text)) and _parses(lambda value: (urlsplit(value).port, urlsplit(value).hostname), text)
+    return bool(_URI.fullmatch(text)) and _parses(_host_and_port, text)
 
 
 FORMATS = {"date": is_date, "date-time": is_date_time, "time": is_time, "email": is_email, "uri": is_uri}
 
 
-def _parses(parse: object, text: str) -> bool:
-    assert callable(parse)
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    parts = urlsplit(text)
+    if not parts.hostname:
+        raise ValueError("no host")
+    return parts.hostname, parts.port
+
+
+def _parses(parse: Callable[[str], object], text: str) -> bool:
     try:
         parse(text)
     except ValueError:

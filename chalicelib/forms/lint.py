@@ -67,12 +67,14 @@ def _service_findings(root: Path, name: str) -> Iterator[Finding]:
     if not isinstance(loaded, Draft):
         yield loaded
         return
-    by_meta_schema = list(_meta_schema_findings(root, loaded))
-    yield from by_meta_schema
-    if by_meta_schema:
-        return  # the other rules rely on its shape
-    yield from _schema_is_valid(loaded)
-    yield from form_rules(f"{name}/form.json", loaded.form)
+    misshapen = [
+        *_meta_schema_findings(root, loaded),
+        *_schema_is_valid(loaded),
+        *form_rules(f"{name}/form.json", loaded.form),
+    ]
+    yield from misshapen
+    if misshapen:
+        return  # the other rules rely on the shape of both
     yield from service_rules(loaded)
     yield from zero_visit(loaded)
     yield from _template_findings(root, loaded)

@@ -37,16 +37,18 @@ def flaws(answers: Any) -> list[tuple[str, str]]:
     """
     found: list[tuple[str, str]] = []
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), answers)]
-    for seen in range(MAX_VALUES):
-        if not waiting:
-            return found
+    seen = 0
+    while waiting:
         path, value = waiting.pop()
+        seen += 1
+        if seen > MAX_VALUES:
+            return [("", "too_many_values")]
         code = _flaw(value) if len(path) <= MAX_DEPTH else "too_deep"
         if code:
             found.append((join(path), code))
-        elif seen + len(waiting) < MAX_VALUES:
+        else:
             waiting.extend(((*path, name), below) for name, below in _children(value))
-    return [("", "too_many_values")]
+    return found
 
 
 def _flaw(value: Any) -> str | None:
@@ -58,7 +60,7 @@ def _flaw(value: Any) -> str | None:
         return None if abs(value) <= _LARGEST and isfinite(value) else "number_range"
     if isinstance(value, Mapping):
         return None if all(isinstance(name, str) and _is_text(name) for name in value) else "text_encoding"
-    return None if isinstance(value, list) else "wrong_type"
+    return None if isinstance(value, list | tuple) else "wrong_type"
 
 
 def _is_text(value: str) -> bool:
@@ -73,7 +75,7 @@ def _is_text(value: str) -> bool:
 def _children(value: Any) -> Iterator[tuple[str | int, Any]]:
     if isinstance(value, Mapping):
         yield from value.items()
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         yield from enumerate(value)
 
 

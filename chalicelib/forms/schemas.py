@@ -30,33 +30,35 @@ def inline(form: Schema, part: Callable[[str], Schema]) -> dict[str, Any]:
     ``part`` gives a common part by its name (``common/1/applicant``), KeyError for none. What stands beside a
     ``$ref`` (title, description, required …) goes before what is referred to; ``required`` of both holds.
     """
-    resolved = _inline(form, form, part, ())
-    return {key: value for key, value in resolved.items() if key not in ("$schema", "$defs")}
+    return _document("", form, part, ())
 
 
-def _inline(value: Any, root: Schema, part: Callable[[str], Schema], within: tuple[str, ...]) -> Any:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_inline(item, root, part, within) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    own = {key: _inline(item, root, part, within) for key, item in value.items() if key != "$ref"}
-    reference = value.get("$ref")
-    return _merged(_referred(reference, root, part, within), own) if isinstance(reference, str) else own
+def _document(name: str, document: Schema, part: Callable[[str], Schema], within: tuple[str, ...]) -> dict[str, Any]:
+    def resolved(value: Any, within: tuple[str, ...]) -> Any:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [resolved(item, within) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        own = {key: resolved(item, within) for key, item in value.items() if key != "$ref"}
+        reference = value.get("$ref")
+        return _merged(referred(reference, within), own) if isinstance(reference, str) else own
 
+    def referred(reference: str, within: tuple[str, ...]) -> dict[str, Any]:
+        place = name + reference if reference.startswith("#") else reference
+        if place in within:
+            raise BadReference(f"{reference} refers to itself")
+        try:
+            if reference.startswith("#/"):
+                return dict(resolved(get(document, reference[1:]), (*within, place)))
+            if reference.startswith(COMMON):
+                common = reference.removeprefix(COMMON)
+                return {PART: common} | _document(place, part(common), part, (*within, place))
+        except KeyError:
+            pass
+        raise BadReference(f"{reference} refers to nothing")
 
-def _referred(reference: str, root: Schema, part: Callable[[str], Schema], within: tuple[str, ...]) -> dict[str, Any]:
-    if reference in within:
-        raise BadReference(f"{reference} refers to itself")
-    try:
-        if reference.startswith("#/"):
-            return dict(_inline(get(root, reference[1:]), root, part, (*within, reference)))
-        if reference.startswith(COMMON):
-            name = reference.removeprefix(COMMON)
-            common = part(name)
-            return {PART: name} | inline(common, part)
-    except KeyError:
-        pass
-    raise BadReference(f"{reference} refers to nothing")
+    body = {key: value for key, value in document.items() if key not in ("$schema", "$defs")}
+    return dict(resolved(body, within))
 
 
 def _merged(referred: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

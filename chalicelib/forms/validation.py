@@ -106,7 +106,7 @@ def validate_uploads(definition: Mapping[str, Any], uploads: Any, lang: str = DE
     faults = []
     for code, material in wanted.items():
         given = uploads.get(code, [])
-        if not isinstance(given, Sequence) or not all(isinstance(id, str) for id in given):
+        if not isinstance(given, list | tuple) or not all(isinstance(upload, str) for upload in given):
             faults.append(_upload_fault((code,), "wrong_type", lang, material["title"]))
         elif not given and material.get("required", True) and "held_certificate" not in material:
             faults.append(_upload_fault((code,), "upload_missing", lang, material["title"]))
