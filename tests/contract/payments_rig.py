@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import urllib3
 
 from chalicelib.adapters.memory_payments import MemoryPayments
 from chalicelib.adapters.stripe_payments import StripePayments
-from chalicelib.ports import Checkout, CheckoutLine, Payments
+from chalicelib.domain.money import Money
+from chalicelib.ports import Checkout, CheckoutLine, Payments, Refund
 from infra.local.stripe_counterpart.postman import Address
 from infra.local.stripe_counterpart.running import running
 
@@ -44,8 +46,12 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Payments, and the hands of the applicant, of time, and of the bank."""
+    """Payments, and the hands of the applicant, of time, and of the bank.
 
+    ``name`` makes its keys its own, so that one counterpart serves many desks.
+    """
+
+    name: str
     payments: Payments
     clock: Clock
     pay: Callable[[str], object]
@@ -62,7 +68,14 @@ class Desk:
             "expires_at": self.clock() + timedelta(hours=12),
         }
         wanted |= changes
-        return self.payments.open_checkout(key, CASE, **wanted)
+        return self.payments.open_checkout(f"{self.name}-{key}", CASE, **wanted)
+
+    def refund(self, key: str, payment: str, amount: int, currency: str = "cny") -> Refund:
+        return self.payments.refund(f"{self.name}-{key}", payment, Money(amount, currency), CASE)
+
+    def bounce(self, key: str, refund: Refund) -> None:
+        """The bank sends a refund back."""
+        self.fail_refund(f"{self.name}-{key}", refund.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +132,27 @@ def client(url: str, key: str = "sk_test_rig", **options: Any) -> Iterator[Strip
         yield payments
 
 
-@contextlib.contextmanager
-def memory_desk(clock: Clock) -> Iterator[Desk]:
+def memory_desk(clock: Clock) -> Desk:
     """Payments in memory."""
     payments = MemoryPayments(clock)
 
     def fail_refund(key: str, refund: str) -> object:
         return payments.settle(key, "failed", "lost_or_stolen_card")
 
-    yield Desk(payments, clock, payments.pay, payments.decline, payments.expire, fail_refund)
+    return Desk("memory", payments, clock, payments.pay, payments.decline, payments.expire, fail_refund)
 
 
-@contextlib.contextmanager
-def stripe_desk(clock: Clock, state_dir: Path) -> Iterator[Desk]:
-    """Stripe's client against the counterpart."""
-    with counterpart(state_dir, clock=clock.unix) as pages, client(pages.url) as payments:
-        yield Desk(
-            payments,
-            clock,
-            pay=lambda checkout: pages.use(checkout, "paid"),
-            decline=lambda checkout: pages.use(checkout, "declined"),
-            expire=lambda checkout: pages.use(checkout, "expired"),
-            fail_refund=lambda key, refund: pages.settle(refund, "failed", "lost_or_stolen_card"),
-        )
+def stripe_desk(clock: Clock, pages: Pages, payments: StripePayments) -> Desk:
+    """Stripe's client against a counterpart that goes by this clock."""
+    return Desk(
+        uuid4().hex,
+        payments,
+        clock,
+        pay=lambda checkout: pages.use(checkout, "paid"),
+        decline=lambda checkout: pages.use(checkout, "declined"),
+        expire=lambda checkout: pages.use(checkout, "expired"),
+        fail_refund=lambda key, refund: pages.settle(refund, "failed", "lost_or_stolen_card"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
