@@ -1,7 +1,7 @@
 """Certificates as PDF by Typst (https://typst.app/docs/), with a font that has the rare characters of Chinese names.
 
-A template finds the document as JSON in ``sys.inputs.document`` and the QR of its seal as SVG in ``sys.inputs.qr``. Nothing
-of a document ever becomes source text, so nothing in an answer can be Typst code.
+A template finds the document as JSON in ``sys.inputs.document`` and the QR of its seal as SVG in ``sys.inputs.qr``.
+Nothing of a document ever becomes source text, so nothing in an answer can be Typst code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import typst
 from chalicelib.adapters.qr import qr_svg
 from chalicelib.ports import CertificateDocument
 
-STANDARD = "a-2b"  # ISO 19005-2, for keeping; Typst tags every PDF unless told otherwise
+# ISO 19005-2 for keeping, and ISO 14289-1 for readers that speak: tagged, with a title and texts for pictures.
+STANDARDS: list[typst.PDFStandard] = ["a-2b", "ua-1"]
 
 # Marks that order or hide text: control characters but tab and line feed, and the explicit ones of the bidirectional
 # algorithm (UAX #9 §2). On a certificate they could only make a field read as something that it is not.
@@ -46,13 +47,15 @@ class TypstTypesetter:
         )
 
     def typeset(self, template: str, document: CertificateDocument) -> bytes:
-        """A tagged PDF/A-2b. ValueError, without a word of the document: the template does not compile, or a character
-        of the document is in no font."""
+        """A tagged PDF/A-2b and PDF/UA-1.
+
+        ValueError, without a word of the document: the template does not compile, or a character is in no font.
+        """
         try:
             pdf, warnings = self._compiler.compile_with_warnings(
                 template.encode(),
                 format="pdf",
-                pdf_standards=[STANDARD],
+                pdf_standards=STANDARDS,
                 sys_inputs={"document": _json(document), "qr": qr_svg(document.seal_url, title=document.number)},
                 timestamp=datetime.combine(document.issued_at, time(), UTC),
             )

@@ -63,7 +63,7 @@ LICENCE = {
     "scope": "餐饮服务；食品销售",
 }
 TITLES = {"residence-certificate": "居住证明", "business-licence-change": "营业执照"}
-ANSWERS = {"residence-certificate": RESIDENCE, "business-licence-change": LICENCE}
+ANSWERS: dict[str, dict[str, Any]] = {"residence-certificate": RESIDENCE, "business-licence-change": LICENCE}
 RARE = "㛃𫖯𬱖䶮𣲗"
 
 
@@ -126,7 +126,7 @@ def test_a_certificate_is_one_a4_page_that_says_all_it_certifies(typesetter: Typ
 
 
 @pytest.mark.parametrize("service", TITLES)
-def test_a_certificate_is_a_tagged_pdf_a_2b_with_title_date_and_language(
+def test_a_certificate_is_a_tagged_pdf_a_2b_and_ua_1_with_title_date_and_language(
     typesetter: TypstTypesetter, service: str
 ) -> None:
     pdf = typesetter.typeset(template(service), a_document(service))
@@ -136,6 +136,7 @@ def test_a_certificate_is_a_tagged_pdf_a_2b_with_title_date_and_language(
     assert metadata["CreationDate"].startswith("D:20260105000000")
     assert b"<pdfaid:part>2</pdfaid:part>" in pdf
     assert b"<pdfaid:conformance>B</pdfaid:conformance>" in pdf
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf
     assert b"/StructTreeRoot" in pdf
     assert b"/Marked true" in pdf
     assert b"/Lang(zh-CN)" in pdf
