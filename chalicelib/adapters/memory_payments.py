@@ -10,6 +10,7 @@ from chalicelib.domain.money import Money
 from chalicelib.ports import Checkout, CheckoutLine, Refund, VendorRejected
 
 SHORTEST, LONGEST = timedelta(minutes=30), timedelta(hours=24)  # Stripe's limits for an open checkout
+KEY_LIVES = timedelta(hours=24)  # for so long Stripe remembers under which key a checkout was opened
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class MemoryPayments:
     clock: Callable[[], datetime]
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     refunds: dict[str, tuple[str, Refund]] = field(default_factory=dict)  # by key, with the payment
-    _opened: dict[str, tuple[object, str]] = field(default_factory=dict)  # by key: content and id
+    _opened: dict[str, tuple[object, Checkout, datetime]] = field(default_factory=dict)  # by key: content, result, when
 
     def open_checkout(
         self,
@@ -33,19 +34,20 @@ class MemoryPayments:
         return_url: str,
         expires_at: datetime,
     ) -> Checkout:
-        """Open a checkout; VendorRejected ``idempotency_error`` when the key was used for other content."""
+        """Open a checkout; the same key gives it as it was then. VendorRejected: the key was used for other content."""
         content = (case, tuple(lines), currency, language, return_url, expires_at)
-        if key in self._opened:
-            return self._opened_before(key, content)
+        before = self._opened_before(key, content)
+        if before is not None:
+            return before
         amount = sum(line.amount for line in lines)
         if amount <= 0 or not SHORTEST <= expires_at - self.clock() < LONGEST:
             raise VendorRejected("memory", "invalid_request_error")
         number = f"cs_{len(self.checkouts) + 1}"
         until = expires_at.replace(microsecond=0)
-        self._opened[key] = content, number
-        return self._put(
-            Checkout(number, f"https://pay.invalid/{number}", "open", Money(amount, currency), until, case)
-        )
+        url = f"https://pay.invalid/{number}"
+        opened = Checkout(number, url, "open", Money(amount, currency), until, case)
+        self._opened[key] = content, opened, self.clock()
+        return self._put(opened)
 
     def checkout(self, id: str) -> Checkout:
         """A checkout as it is now. VendorRejected ``resource_missing``: there is none."""
@@ -100,11 +102,13 @@ class MemoryPayments:
         self.checkouts[checkout.id] = checkout
         return checkout
 
-    def _opened_before(self, key: str, content: object) -> Checkout:
-        before, number = self._opened[key]
+    def _opened_before(self, key: str, content: object) -> Checkout | None:
+        if key not in self._opened or self.clock() - self._opened[key][2] >= KEY_LIVES:
+            return None
+        before, opened, _ = self._opened[key]
         if before != content:
             raise VendorRejected("memory", "idempotency_error")
-        return self.checkouts[number]
+        return opened
 
     def _refunded_before(self, key: str, payment: str, amount: Money) -> Refund:
         before, made = self.refunds[key]

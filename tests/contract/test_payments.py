@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chalicelib.domain.money import Money
-from chalicelib.ports import Checkout, CheckoutLine, VendorRejected
+from chalicelib.ports import Checkout, CheckoutLine, Refund, VendorRejected
 from tests.contract.payments_rig import CASE, Clock, Desk, client, counterpart, memory_desk, stripe_desk
 
 
@@ -212,3 +215,93 @@ def test_a_refund_that_the_bank_returns_shows_as_failed_and_can_be_made_anew(des
     again = desk.refund("r-1", payment, 2000)
     assert (again.id, again.state, again.reason) == (first.id, "failed", "lost_or_stolen_card")
     assert desk.refund("r-2", payment, 2000).state == "succeeded"
+
+
+# --- both desks side by side, whatever is done to them
+
+
+CHECKOUTS, KEYS = st.integers(0, 2), st.integers(0, 1)
+DEEDS = st.one_of(
+    st.tuples(st.just("open"), st.integers(0, 3), st.sampled_from([500, 2000]), st.sampled_from([1, 12])),
+    st.tuples(st.sampled_from(["pay", "decline", "expire", "close", "look"]), CHECKOUTS),
+    st.tuples(st.just("refund"), CHECKOUTS, KEYS, st.sampled_from([1, 500, 1500, 2000])),
+    st.tuples(st.just("bounce"), CHECKOUTS, KEYS),
+)
+
+
+class Journal:
+    """What a desk made of a row of deeds, told without ids."""
+
+    def __init__(self, desk: Desk, start: datetime) -> None:
+        self.desk = desk
+        self.start = start
+        self.opened: list[Checkout] = []
+        self.refunds: dict[str, Refund] = {}
+
+    def do(self, deed: tuple[Any, ...]) -> object:
+        name, *arguments = deed
+        try:
+            return getattr(self, name)(*arguments)
+        except VendorRejected as error:
+            return error.code
+
+    def open(self, key: int, amount: int, hours: int) -> object:
+        line = CheckoutLine("fee", "工本费", amount)
+        until = self.start + timedelta(hours=hours)
+        found = self.desk.open(f"key-{key}", lines=(line,), expires_at=until)
+        if found not in self.opened:
+            self.opened.append(found)
+        return self.told(found)
+
+    def pay(self, number: int) -> object:
+        return self.used(number, self.desk.pay)
+
+    def decline(self, number: int) -> object:
+        return self.used(number, self.desk.decline)
+
+    def expire(self, number: int) -> object:
+        return self.used(number, self.desk.expire)
+
+    def close(self, number: int) -> object:
+        return self.told(self.desk.payments.expire_checkout(self.id(number)))
+
+    def look(self, number: int) -> object:
+        return self.told(self.desk.payments.checkout(self.id(number)))
+
+    def refund(self, number: int, key: int, amount: int) -> object:
+        payment = self.desk.payments.checkout(self.id(number)).payment or "pi_none"
+        found = self.desk.refund(f"r-{number}-{key}", payment, amount)
+        self.refunds[f"r-{number}-{key}"] = found
+        return found.state, found.amount, found.reason
+
+    def bounce(self, number: int, key: int) -> object:
+        name = f"r-{number}-{key}"
+        if name in self.refunds:
+            self.desk.bounce(name, self.refunds[name])
+        return None
+
+    def used(self, number: int, hand: Callable[[str], object]) -> object:
+        hand(self.id(number))
+        return self.look(number)
+
+    def id(self, number: int) -> str:
+        return self.opened[number].id if number < len(self.opened) else "cs_test_none"
+
+    def told(self, found: Checkout) -> object:
+        number = [one.id for one in self.opened].index(found.id)
+        return number, found.state, bool(found.url), found.amount, found.expires_at, found.case, bool(found.payment)
+
+
+@settings(max_examples=40, deadline=None)
+@given(deeds=st.lists(st.one_of(DEEDS, st.sampled_from([10, 50, 700, 1500])), max_size=25))
+def test_memory_answers_as_stripe_does(counter: Callable[[], Desk], deeds: list[tuple[Any, ...] | int]) -> None:
+    real = counter()
+    journals = [Journal(desk, real.clock()) for desk in (real, memory_desk(real.clock))]
+    for deed in deeds:
+        if isinstance(deed, int):
+            real.clock.forward(timedelta(minutes=deed))
+        elif deed[0] in ("pay", "decline", "expire") and deed[1] >= len(journals[0].opened):
+            continue
+        else:
+            stripe, memory = (journal.do(deed) for journal in journals)
+            assert stripe == memory, deed
