@@ -26,5 +26,5 @@ lint-services: ## check every service: its form, texts, examples, and that nobod
 package: ## pack for AWS into build/STAGE/ (STAGE=prod, ARCHITECTURE=arm64|x86_64)
 	@$(PYTHON) -m infra.aws.package --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
-deploy: ## pack and deploy to AWS (STAGE=prod HALL_URL=https://…, see docs/operating.md)
+deploy: ## pack and deploy to AWS (STAGE=prod HALL_URL=https://…, see infra/aws/README.md)
 	@$(PYTHON) -m infra.aws.deploy --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) $(if $(HALL_URL),--parameter HallUrl=$(HALL_URL))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from pynamodb.models import Model
 
 from chalicelib.adapters.dynamodb.models import CaseItem, CertificateItem, InboxItem, LookupItem, ViewItem
 from chalicelib.settings import Settings
+from chalicelib.workers import relay
 from tests.packaging.conftest import Packed
 
 OWN_ROLES = {"APIHandler": "ApiRole", "Relay": "RelayRole", "Perform": "PerformRole", "Sweep": "SweepRole"}
@@ -242,7 +245,7 @@ def test_a_sweep_ends_before_the_next_one_begins(packed: Packed) -> None:
 
 def test_somebody_is_told_of_everything_that_goes_wrong(packed: Packed) -> None:
     alarms = packed.resources("CloudWatch::Alarm").values()
-    watched = {(alarm["MetricName"], str(alarm["Dimensions"][0]["Value"])) for alarm in alarms}
+    watched = {(alarm["MetricName"], str(_dimension(alarm))) for alarm in alarms}
     assert watched >= {("Errors", str({"Ref": function})) for function in OWN_ROLES}
     assert watched >= {
         ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": ["StepsDeadLetters", "QueueName"]})),
@@ -250,8 +253,15 @@ def test_somebody_is_told_of_everything_that_goes_wrong(packed: Packed) -> None:
         ("ApproximateAgeOfOldestMessage", str({"Fn::GetAtt": ["Steps", "QueueName"]})),
         ("IteratorAge", str({"Ref": "Relay"})),
         ("5XXError", str({"Fn::Sub": "doorstep-${Stage}"})),
+        ("MessagesNotApplied", "None"),
     }
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
+
+
+def test_a_message_that_could_not_be_applied_is_counted_by_what_the_relay_logs(packed: Packed) -> None:
+    pattern = packed.resources("Logs::MetricFilter")["MessagesNotApplied"]["FilterPattern"]
+    assert pattern == '{ $.event = "inbox" && $.applied IS FALSE }'
+    assert re.search(r"""log\.info\("inbox", extra=\{[^}]*"applied": """, inspect.getsource(relay))
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------
@@ -303,6 +313,10 @@ def _is_one_of_ours(packed: Packed, resource: Mapping[str, Any]) -> bool:
         owner, _, below = str(resource["Fn::Sub"]).removeprefix("${").partition(".Arn}/")
         return owner in resources and (below == "*" or (below.startswith("index/") and "*" not in below))
     return (resource.get("Ref") or resource["Fn::GetAtt"][0]) in resources
+
+
+def _dimension(alarm: Mapping[str, Any]) -> Any:
+    return alarm["Dimensions"][0]["Value"] if "Dimensions" in alarm else None
 
 
 def _listed(value: Any) -> list[Any]:
