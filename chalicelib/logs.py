@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, no personal data. Callers pass only codes, counts, numbers of cases and ids."""
+"""Structured logs: one JSON object a line. No personal data: callers pass codes, counts, case numbers and ids only."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ DAY = timedelta(days=1)
 class Calendar(Protocol):
     """The hall's country: its time zone, and which dates are worked (public holidays, swapped weekends)."""
 
-    zone: tzinfo
+    @property
+    def zone(self) -> tzinfo: ...
 
     def is_working_day(self, day: date) -> bool: ...
 

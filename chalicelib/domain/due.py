@@ -175,11 +175,13 @@ def _results(case: Case) -> Iterator[Step]:
             if task.certificate and task.code not in issued:
                 yield Step(Kind.ISSUE, task.code, approved_at)
     if may_close(case):
-        yield Step(Kind.CLOSE, "", case.handed_over_at or case.submitted_at or _never(case))
+        yield Step(Kind.CLOSE, "", _handed_over(case))
 
 
-def _never(case: Case) -> datetime:
-    raise ValueError(f"case {case.number} was never submitted")
+def _handed_over(case: Case) -> datetime:
+    at = case.handed_over_at
+    assert at is not None
+    return at
 
 
 def _terms(case: Case, now: datetime) -> Iterator[Step]:

@@ -14,7 +14,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.seal import certificate_number, mask_name, seal_claims, seal_url, sign_seal
 from chalicelib.domain.service import Task
 from chalicelib.forms.parties import holder
-from chalicelib.forms.slices import pick
+from chalicelib.forms.pointers import get
 from chalicelib.ports import CertificateDocument, CertificateRecord, Note
 from chalicelib.usecases.execute import Loaded, execute, make_note
 from chalicelib.usecases.hall import Hall
@@ -71,7 +71,7 @@ def _typeset(hall: Hall, case: Case, task: Task, record: CertificateRecord, answ
     definition = hall.catalogue.definition(case.service.id, case.service.version, case.language)
     terms = next(item for item in definition["tasks"] if item["code"] == task.code)
     certificate = terms["certificate"]
-    claims = seal_claims(hall.url, record)
+    claims = seal_claims(hall.url, record, case.calendar.zone)
     document = CertificateDocument(
         number=record.number,
         title=certificate["title"],
@@ -82,10 +82,21 @@ def _typeset(hall: Hall, case: Case, task: Task, record: CertificateRecord, answ
         valid_until=record.valid_until,
         issuer=definition["departments"][task.department],
         seal_url=seal_url(hall.url, record.number, sign_seal(claims, hall.signer.key_id, hall.signer.sign)),
-        fields={name: pick(answers, pointer) for name, pointer in certificate.get("fields", {}).items()},
+        fields=_fields(certificate.get("fields", {}), answers),
     )
     template = hall.catalogue.template(case.service.id, case.service.version, certificate.get("template", ""))
     return hall.typesetter.typeset(template, document)
+
+
+def _fields(pointers: Mapping[str, str], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template prints, by name; an optional answer that was not given is None."""
+    found: dict[str, Any] = {}
+    for name, pointer in pointers.items():
+        try:
+            found[name] = get(answers, pointer)
+        except KeyError:
+            found[name] = None
+    return found
 
 
 def state_of(record: CertificateRecord, today: date) -> str:

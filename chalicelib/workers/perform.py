@@ -21,7 +21,7 @@ def perform(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Do the steps of a batch; answers with the messages that are to come again."""
     hall = wiring.hall()
     failed = [record["messageId"] for record in event.get("Records", []) if not _done(hall, record)]
-    return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
 
 def _done(hall: Hall, record: dict[str, Any]) -> bool:

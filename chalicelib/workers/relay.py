@@ -42,16 +42,16 @@ def _key(record: dict[str, Any]) -> tuple[str, str]:
 
 
 def _handle(hall: Hall, key: tuple[str, str], batch: list[dict[str, Any]]) -> None:
-    kind, id = key
+    kind, name = key
     if kind == "inbox":
-        _apply(hall, id)
+        _apply(hall, name)
         return
     from chalicelib.usecases.relay import relay as relay_case
 
     versions = [v for v in map(_version, batch) if v]
     if versions:
-        steps = relay_case(hall, id, versions)
-        log.info("relayed", extra={"case": id, "version": max(versions), "steps": steps})
+        steps = relay_case(hall, name, versions)
+        log.info("relayed", extra={"case": name, "version": max(versions), "steps": steps})
 
 
 def _version(record: dict[str, Any]) -> int | None:

@@ -1,0 +1,221 @@
+"""Random commands in any order: no crash, no illegal state, nothing owed for ever, and the fold of the log is the case."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from chalicelib.domain import commands as c
+from chalicelib.domain.commit import first_broken
+from chalicelib.domain.due import Kind, Step, attention_at, due, pickup_window
+from chalicelib.domain.errors import DomainError
+from chalicelib.domain.service import Leg
+from chalicelib.domain.status import actions, status, timeline
+from chalicelib.domain.worklist import worklist
+from tests.cases import Book, service, simple_service
+
+STATUSES = {
+    "awaiting_payment",
+    "awaiting_pickup",
+    "pickup_under_way",
+    "awaiting_originals_check",
+    "in_review",
+    "awaiting_correction",
+    "awaiting_dispatch",
+    "delivery_under_way",
+    "delivered",
+    "closed",
+    "rejected",
+    "withdrawn",
+    "lapsed",
+}
+NEWS = st.sampled_from(
+    ["pickup_scheduled", "picked_up", "in_transit", "out_for_delivery", "delivered", "delivery_failed", "returned"]
+    + ["cancelled", "exception"]
+)
+SERVICES = {
+    "whole": service,
+    "simple": simple_service,
+    "delivery only": lambda: service(
+        materials=[],
+        legs={"delivery": {}},
+        tasks=[{"code": "first", "department": "d1", "reads": ["/shop"], "working_days": 1, "certificate": {"code": "x"}}],
+    ),
+}
+
+
+class CaseMachine(RuleBasedStateMachine):
+    """People, vendors and the hall's own workers, all at once and without any manners."""
+
+    @initialize(name=st.sampled_from(sorted(SERVICES)))
+    def open(self, name: str) -> None:
+        self.book = Book.open(SERVICES[name]())
+        self.attempts = 0
+
+    def attempt(self, command: type[c.Command], **values: Any) -> None:
+        try:
+            self.book.do(command, **values)
+        except DomainError as refusal:
+            assert refusal.code  # noqa: PT017 - any coded refusal is right; anything else fails the test
+
+    # --- people ---
+
+    @rule(hours=st.integers(1, 60))
+    def time_passes(self, hours: int) -> None:
+        self.book.pass_time(hours=hours)
+
+    @rule()
+    def withdraw(self) -> None:
+        self.attempt(c.Withdraw, by="applicant")
+
+    @rule(days=st.integers(-1, 4))
+    def reschedule(self, days: int) -> None:
+        self.attempt(c.Reschedule, by="applicant", window=self.book.window(days))
+
+    @rule(pointer=st.sampled_from(["/shop/area", "/shop", "/applicant/name", "/else"]), photo=st.booleans())
+    def correct(self, pointer: str, photo: bool) -> None:
+        materials = ("photo",) if photo else ()
+        self.attempt(c.Correct, by="applicant", digest="d", pointers=(pointer,), materials=materials)
+
+    @rule(department=st.sampled_from(["d1", "d2", "", "d9"]), stars=st.integers(0, 6))
+    def rate(self, department: str, stars: int) -> None:
+        self.attempt(c.Rate, by="applicant", department=department, stars=stars)
+
+    @rule(present=st.sets(st.sampled_from(["licence", "deed", "photo"])), by=st.sampled_from(["staff:clerk", "staff:r"]))
+    def receive(self, present: set[str], by: str) -> None:
+        self.attempt(c.ReceiveOriginals, by=by, present=tuple(sorted(present)), missing=())
+
+    @rule(
+        task=st.sampled_from(["pre", "first", "second", "answer"]),
+        decision=st.sampled_from(["approve", "approve", "approve", "reject", "correct"]),
+        department=st.sampled_from(["d1", "d2"]),
+        pointer=st.sampled_from(["/shop", "/applicant/name", "/uploads/photo"]),
+    )
+    def decide(self, task: str, decision: str, department: str, pointer: str) -> None:
+        pointers = (pointer,) if decision == "correct" else ()
+        values = {"task": task, "decision": decision, "departments": frozenset({department}), "pointers": pointers}
+        self.attempt(c.DecideTask, by="staff:r", note="n", **values)
+
+    @rule(contents=st.sampled_from([("certificate",), ("originals",), ("certificate", "originals")]))
+    def dispatch(self, contents: tuple[str, ...]) -> None:
+        self.attempt(c.Dispatch, by="staff:clerk", contents=contents)
+
+    # --- vendors ---
+
+    @rule(n=st.integers(1, 3), state=st.sampled_from(["open", "paid", "expired"]), short=st.booleans())
+    def checkout(self, n: int, state: str, short: bool) -> None:
+        amount = self.book.case.fee - 1 if short and self.book.case.fee else self.book.case.fee
+        payment = f"pi_{n}" if state == "paid" else ""
+        self.attempt(c.RecordCheckout, by="payments", **self.book.checkout(f"cs_{n}", state, amount), payment=payment)
+
+    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 2), state=NEWS, hours=st.integers(-30, 0))
+    def news(self, leg: Leg, attempt: int, state: str, hours: int) -> None:
+        if len(self.book.case.attempts(leg)) < attempt:
+            return  # no courier reports an order that it never got
+        happened_at = self.book.now + timedelta(hours=hours)
+        self.book.news(leg, state, attempt, happened_at=happened_at)
+
+    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 2))
+    def refuse_order(self, leg: Leg, attempt: int) -> None:
+        self.attempt(c.RecordCourierRefusal, leg=leg, attempt=attempt, code="no")
+
+    # --- the hall's workers ---
+
+    @rule(first=st.booleans())
+    def do_a_step(self, first: bool) -> None:
+        steps = due(self.book.case, self.book.now)
+        if steps:
+            self.perform(steps[0] if first else steps[-1])
+
+    def perform(self, step: Step) -> None:
+        """What the perform worker would write down after a vendor that answers well."""
+        for command, values in _outcome(self.book, step):
+            self.book.do(command, **values)
+
+    # --- what must always hold ---
+
+    @invariant()
+    def the_case_makes_sense(self) -> None:
+        case = self.book.case
+        assert status(case) in STATUSES
+        assert len(timeline(case)) >= 2
+        assert len(set(actions(case))) == len(actions(case))
+        assert len({item.row for item in worklist(case, self.book.now)}) == len(worklist(case, self.book.now))
+        for leg in Leg:
+            assert sum(shipment.live for shipment in case.attempts(leg)) <= 2  # one, and one that is being called off
+        for payment in case.payments:
+            assert case.refunded(payment.id) <= payment.amount
+        assert sum(not payment.surplus for payment in case.payments) <= 1
+        if case.certificates:
+            assert case.all_approved
+        deciders = {task.by for task in case.tasks if task.decision}
+        assert "staff:clerk" not in deciders
+
+    @invariant()
+    def the_log_says_what_the_case_says(self) -> None:
+        assert self.book.refold() == self.book.case
+        assert first_broken(self.book.commits) is None
+
+    def teardown(self) -> None:
+        """Nothing is owed for ever: with vendors that answer, the hall comes to rest, and time alone brings it on."""
+        if not hasattr(self, "book"):
+            return
+        for _ in range(300):
+            steps = due(self.book.case, self.book.now)
+            if steps:
+                before = self.book.case
+                self.perform(steps[0])
+                assert self.book.case != before, f"{steps[0]} changes nothing"
+                continue
+            later = attention_at(self.book.case, self.book.now)
+            if later is None:
+                return
+            self.book.now = max(later, self.book.now)
+        raise AssertionError(f"still owed: {due(self.book.case, self.book.now)}")
+
+
+def _outcome(book: Book, step: Step) -> list[tuple[type[c.Command], dict[str, Any]]]:
+    subject, case = step.subject, book.case
+    match step.kind:
+        case Kind.ASK_CHECKOUT | Kind.EXPIRE_CHECKOUT:
+            return [(c.RecordCheckout, {"by": "payments", **book.checkout(subject, "expired", case.fee)})]
+        case Kind.LAPSE:
+            return [(c.Lapse, {})]
+        case Kind.REFUND:
+            return [(c.RecordRefund, {"refund": int(subject), "vendor": "re", "state": "pending"})]
+        case Kind.ASK_REFUND:
+            return [(c.RecordRefund, {"refund": int(subject), "vendor": "re", "state": "succeeded"})]
+        case Kind.ISSUE:
+            return [(c.RecordCertificate, {"task": subject, "number": subject, "digest": "", "valid_until": None})]
+        case Kind.NOTIFY:
+            return [(c.RecordMessage, {"happening": subject})]
+        case Kind.TURN_LIGHT:
+            return [(c.TurnLight, {"task": subject})]
+        case Kind.BREAK_PROMISE:
+            return [(c.BreakPromise, {})]
+        case Kind.CLOSE:
+            return [(c.Close, {})]
+    leg, attempt = Leg(subject.rsplit("-", 1)[0]), int(subject.rsplit("-", 1)[1])
+    which = {"leg": leg, "attempt": attempt}
+    match step.kind:
+        case Kind.ORDER_COURIER:
+            window = pickup_window(case, book.now) if leg is Leg.PICKUP else None
+            return [
+                (c.RequestCourier, {**which, "courier": "ems", "window": window}),
+                (c.RecordCourierOrder, {**which, "waybill": f"W-{subject}"}),
+            ]
+        case Kind.CANCEL_COURIER:
+            return [(c.RecordCancellation, {**which, "done": True})]
+        case Kind.ASK_COURIER:
+            state = "delivered" if (shipment := case.shipment(leg, attempt)) and shipment.left_at else "picked_up"
+            news = {"courier": "ems", "waybill": "W", "state": state, "code": state, "happened_at": book.now}
+            return [(c.RecordNews, {**which, **news, "identity": f"{subject}-{state}-{book.now}"})]
+    raise AssertionError(step)
+
+
+TestCaseMachine = CaseMachine.TestCase
+TestCaseMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
