@@ -72,10 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m chalicelib.forms.publish", description="Publish services.")
     parser.add_argument("version", nargs="+", metavar="SERVICE/VERSION")
     parser.add_argument("--refresh", action="store_true", help="replace a digest; only before any hall offers it")
+    parser.add_argument("--root", type=Path, default=repository_root(), help="the folder forms_schemas")
     options = parser.parse_args(arguments)
     try:
         for version in options.version:
-            print(version, publish(repository_root(), version, refresh=options.refresh))
+            print(version, publish(options.root, version, refresh=options.refresh))
     except (AlreadyPublished, FileNotFoundError) as refusal:
         print(refusal, file=sys.stderr)
         return 1

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.forms import lint as linter
+from chalicelib.forms import publish as publisher
 from chalicelib.forms.catalogue import LOCK
 from chalicelib.forms.lint import lint, report
 from chalicelib.forms.publish import AlreadyPublished, digest, locked, publish, repository_root, versions
@@ -531,6 +532,19 @@ def test_a_released_version_can_not_be_refreshed_away(root: Path) -> None:
     assert [str(finding) for finding in lint(root, released)] == [
         f"{LOCK}: {SIMPLE} was released: its line can't be changed or taken away"
     ]
+
+
+def test_the_publishing_command_enters_new_versions_and_refuses_changed_ones(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(root / SIMPLE, root / "residence-certificate/2")
+    assert publisher.main(["residence-certificate/2", "--root", str(root)]) == 0
+    assert capsys.readouterr().out == f"residence-certificate/2 {digest(root / SIMPLE)}\n"
+    assert locked(root)["residence-certificate/2"] == digest(root / SIMPLE)
+    (root / "residence-certificate/2/form.json").write_text("{}", "utf-8")
+    assert publisher.main(["residence-certificate/2", "--root", str(root)]) == 1
+    assert "was published with other files" in capsys.readouterr().err
+    assert locked(root)["residence-certificate/2"] == digest(root / SIMPLE)
 
 
 def test_the_command_prints_the_savings_or_what_to_mend(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
@@ -14,7 +15,15 @@ from hypothesis import strategies as st
 from chalicelib.forms.catalogue import Catalogue
 from chalicelib.forms.messages import MESSAGES, message
 from chalicelib.forms.sanity import MAX_DEPTH, MAX_VALUES, MalformedJson, read_json
-from chalicelib.forms.validation import CODES, MAX_FAULTS, OTHER, Fault, validate, validate_uploads
+from chalicelib.forms.validation import (
+    CODES,
+    MAX_FAULTS,
+    OTHER,
+    Fault,
+    validate,
+    validate_application,
+    validate_uploads,
+)
 
 CATALOGUE = Catalogue()
 CHINA = timezone(timedelta(hours=8))
@@ -278,6 +287,32 @@ def test_uploads_of_another_shape_are_told_so(uploads: Any) -> None:
 
 def test_an_optional_upload_may_be_left_out() -> None:
     assert validate_uploads(CATALOGUE.definition("residence-certificate", "1", "en"), {}) == []
+
+
+@dataclass(frozen=True)
+class Application:
+    language: str
+    answers: dict[str, Any]
+    uploads: dict[str, list[str]]
+
+
+def test_an_application_is_judged_as_a_whole_in_its_own_language() -> None:
+    service = CATALOGUE.service("business-licence-change")
+    answers = example("business-licence-change")
+    answers["pickup"]["window"] = {"start": "2026-03-07T09:00:00+08:00", "end": "2026-03-07T11:00:00+08:00"}
+    uploads = {"old-licence": ["u1"], "organisation-code-certificate": ["u2"]}
+    faults = validate_application(
+        CATALOGUE, service, Application("zh-CN", answers, uploads), now=MONDAY, calendar=Calendar()
+    )
+    assert [(fault.pointer, fault.message) for fault in faults] == [
+        ("/pickup/window/start", "请选择工作日：周末和法定节假日不上门收取材料"),
+        ("/uploads/representative-identity-card", "请上传“法定代表人身份证”"),
+    ]
+
+
+def test_names_beside_the_known_ones_can_have_a_schema_of_their_own() -> None:
+    schema = {"patternProperties": {"^x_": {}}, "additionalProperties": {"type": "string"}}
+    assert told(validate(schema, {"x_1": 1, "y": 1, "z": "a"})) == [("/y", "wrong_type")]
 
 
 # --- hostile input
