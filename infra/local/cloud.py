@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import boto3
 from botocore.config import Config
 
 from infra.local.children import Child
-from infra.local.layout import LOOPBACK, Layout
+from infra.local.layout import LOOPBACK, PORTS, Layout
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -53,8 +54,26 @@ def client(layout: Layout, service: str) -> Any:
     )
 
 
+def forget_the_users_own(environment: MutableMapping[str, str]) -> None:
+    """Take the user's own AWS out of an environment: no profile, key or endpoint of it may leak into the hall."""
+    for name in [name for name in environment if name.startswith("AWS_") and name not in PORTS]:
+        del environment[name]
+    environment["AWS_CONFIG_FILE"] = environment["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    """What makes the SDKs speak to the emulated AWS."""
+    return {
+        "AWS_ENDPOINT_URL": layout.cloud_url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "NO_PROXY": f"{LOOPBACK},localhost",
+    }
+
+
 def _environment(layout: Layout) -> dict[str, str]:
-    """Made from little, because every function inherits it: nothing of the user's own AWS configuration may leak in."""
+    """Made from little, because every function inherits it."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
     return kept | {
         "BIND_HOST": LOOPBACK,

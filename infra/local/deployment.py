@@ -1,27 +1,27 @@
-"""Deploys the very template that AWS gets, and makes up for what the emulator leaves out of it."""
+"""Deploys the very template that AWS gets, the way AWS gets it, and makes up for what the emulator leaves out of it."""
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import json
-import time
-from collections.abc import Iterator, Mapping
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
 from botocore.exceptions import ClientError
 
 from infra.local import cloud
+from infra.local.children import tail
 from infra.local.courier_counterpart import ems_side, open_side
-from infra.local.layout import Layout
+from infra.local.layout import ROOT, Layout
 from infra.local.secrets import EMS_SENDER
 
 STACK = "doorstep-local"
-_GONE = {"", "DELETE_COMPLETE"}
-_GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-ARTEFACTS = "doorstep-artefacts"
+PACKAGE = ROOT / "build/local"
 API_STAGE = "hall"
 EMAIL_SENDER = "hall@doorstep.example"
 HALL_PARTY = {
@@ -36,7 +36,7 @@ HALL_PARTY = {
 
 
 class DeploymentFailed(Exception):
-    """The stack did not come up; the text says which resource and why."""
+    """The stack did not come up; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +51,33 @@ class Stack:
         return f"/_aws/execute-api/{self.outputs['RestAPIId']}/{API_STAGE}"
 
 
-def deploy(layout: Layout, package: Path, keys: Mapping[str, str]) -> Stack:
-    """Create or update the stack from what ``make package`` made; data of an earlier run stay.
+def pack(layout: Layout) -> None:
+    """Pack what AWS would get, unless nothing has changed. DeploymentFailed: it does not pack."""
+    _run(layout, "package", {})
 
-    DeploymentFailed: it did not come up.
-    """
-    template = json.loads((package / "sam.json").read_text())
-    template = _uploaded(layout, template, package)
-    stack = _apply(layout, template, _parameters(layout, template["Parameters"]))
+
+def deploy(layout: Layout, keys: Mapping[str, str]) -> Stack:
+    """Create or update the stack; data of an earlier run stay. DeploymentFailed: it did not come up."""
+    _clear_away_a_stillborn(layout)
+    _run(layout, "deploy", parameters(layout))
+    described = cloud.client(layout, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    stack = Stack({output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]})
     _fill_secrets(layout, stack, keys)
-    _make_up(layout, template, stack)
+    _make_up(layout, stack)
+    _forget_old_artifacts(layout)
     return stack
 
 
-def _parameters(layout: Layout, known: Mapping[str, Any]) -> list[dict[str, str]]:
+def static_paths() -> list[str]:
+    """The paths that CloudFront answers with static files, without a slash at their end."""
+    distribution = _template()["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    behaviors = distribution["CacheBehaviors"]
+    return [one["PathPattern"].removesuffix("/*") for one in behaviors if one["TargetOriginId"] == "static"]
+
+
+def parameters(layout: Layout) -> dict[str, str]:
     """What is local about this hall."""
-    values = {
-        "Stage": "local",
+    return {
         "HallUrl": layout.hall_url,
         "Production": "false",
         "Cdn": "false",
@@ -80,101 +90,53 @@ def _parameters(layout: Layout, known: Mapping[str, Any]) -> list[dict[str, str]
         "EmailSender": EMAIL_SENDER,
         "HallParty": json.dumps(HALL_PARTY, ensure_ascii=False),
     }
-    if unknown := values.keys() - known.keys():
-        raise DeploymentFailed(f"The template has no parameter {', '.join(sorted(unknown))}")
-    return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
 
 
-# --- the stack ---------------------------------------------------------------------------------------------------
+def _run(layout: Layout, command: str, parameters: Mapping[str, str]) -> None:
+    """Run ``infra.aws.package`` or ``infra.aws.deploy`` for the local stage, on the emulated AWS."""
+    log = layout.logs / f"{command}.log"
+    options = [f"--parameter={name}={value}" for name, value in parameters.items()]
+    PACKAGE.parent.mkdir(exist_ok=True)
+    with (PACKAGE.parent / "local.lock").open("w") as lock, log.open("wb") as output:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # halls that start side by side share the package
+        done = subprocess.run(
+            [sys.executable, "-m", f"infra.aws.{command}", "--stage", "local", *options],
+            cwd=ROOT,
+            env=os.environ | cloud.environment(layout),
+            stdout=output,
+            stderr=output,
+            check=False,
+        )
+    if done.returncode:
+        raise DeploymentFailed(f"make {command} STAGE=local failed. The end of {log}:\n{tail(log)}")
 
 
-def _uploaded(layout: Layout, template: dict[str, Any], package: Path) -> dict[str, Any]:
-    """The template with its local files uploaded.
-
-    Each is named by the hash of its content, so an unchanged one changes nothing.
-    """
-    s3 = cloud.client(layout, "s3")
-    s3.create_bucket(Bucket=ARTEFACTS)
-    uploaded: dict[str, str] = {}
-    for properties, name in _file_references(template):
-        file = properties[name]
-        uploaded[file] = uploaded.get(file) or _upload(s3, package / file)
-        properties[name] = f"s3://{ARTEFACTS}/{uploaded[file]}"
-    _forget_others(s3, set(uploaded.values()))
+def _template() -> dict[str, Any]:
+    template: dict[str, Any] = json.loads((PACKAGE / "sam.json").read_text())
     return template
 
 
-def _file_references(template: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    for resource in template["Resources"].values():
-        properties = resource.get("Properties", {})
-        for name in ("CodeUri", "ContentUri"):
-            if isinstance(properties.get(name), str):
-                yield properties, name
-
-
-def _upload(s3: Any, file: Path) -> str:
-    content = file.read_bytes()
-    key = f"{hashlib.sha256(content).hexdigest()}/{file.name}"
-    if not s3.list_objects_v2(Bucket=ARTEFACTS, Prefix=key).get("KeyCount"):
-        s3.put_object(Bucket=ARTEFACTS, Key=key, Body=content)
-    return key
-
-
-def _forget_others(s3: Any, wanted: set[str]) -> None:
-    for item in s3.list_objects_v2(Bucket=ARTEFACTS).get("Contents", ()):
-        if item["Key"] not in wanted:
-            s3.delete_object(Bucket=ARTEFACTS, Key=item["Key"])
-
-
-def _apply(layout: Layout, template: Mapping[str, Any], parameters: list[dict[str, str]]) -> Stack:
-    s3, cloudformation = cloud.client(layout, "s3"), cloud.client(layout, "cloudformation")
-    s3.put_object(Bucket=ARTEFACTS, Key="template.json", Body=json.dumps(template).encode())
-    wanted = {
-        "StackName": STACK,
-        "TemplateURL": f"{layout.cloud_url}/{ARTEFACTS}/template.json",  # too long to be sent along
-        "Parameters": parameters,
-        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    }
-    if _status(cloudformation) == "ROLLBACK_COMPLETE":  # never came up: such a stack can only be deleted
-        cloudformation.delete_stack(StackName=STACK)
-        _settle(cloudformation)
+def _clear_away_a_stillborn(layout: Layout) -> None:
+    """A stack whose creation failed can't be updated, and holds nothing."""
+    cloudformation = cloud.client(layout, "cloudformation")
     try:
-        if _status(cloudformation) in _GONE:
-            cloudformation.create_stack(**wanted)
-        else:
-            cloudformation.update_stack(**wanted)
-    except ClientError as error:
-        if "No updates are to be performed" not in str(error):
-            raise
-    if _settle(cloudformation) not in _GOOD:
-        raise DeploymentFailed("\n".join(_reasons(cloudformation)))
-    described = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-    return Stack({output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]})
-
-
-def _status(cloudformation: Any) -> str:
-    """The stack's status, "" if there is none."""
-    try:
-        return str(cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"])
+        status = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"]
     except ClientError as error:
         if "does not exist" in str(error):
-            return ""
+            return
         raise
+    if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
+        cloudformation.delete_stack(StackName=STACK)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
 
 
-def _settle(cloudformation: Any) -> str:
-    """Wait until the stack changes no more; gives its status."""
-    while (status := _status(cloudformation)).endswith("_IN_PROGRESS"):
-        time.sleep(0.1)
-    return status
-
-
-def _reasons(cloudformation: Any) -> Iterator[str]:
-    """What failed since the deployment began, oldest first."""
-    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]  # newest first
-    for event in reversed(events):
-        if event["ResourceStatus"].endswith("_FAILED"):
-            yield f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', event['ResourceStatus'])}"
+def _forget_old_artifacts(layout: Layout) -> None:
+    """Each change of a source leaves a package behind; only the last is of use here."""
+    s3, bucket = cloud.client(layout, "s3"), f"doorstep-artifacts-{cloud.ACCOUNT}-{cloud.REGION}"
+    wanted = (PACKAGE / "located.json").read_text()
+    for item in s3.list_objects_v2(Bucket=bucket).get("Contents", ()):
+        if item["Key"] not in wanted:
+            s3.delete_object(Bucket=bucket, Key=item["Key"])
 
 
 # --- what the emulator leaves out ----------------------------------------------------------------------------------
@@ -190,9 +152,9 @@ def _fill_secrets(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> None
         secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(filled))
 
 
-def _make_up(layout: Layout, template: Mapping[str, Any], stack: Stack) -> None:
+def _make_up(layout: Layout, stack: Stack) -> None:
     """What the emulator ignores of the template, and what an operator does once by hand."""
-    resources = template["Resources"]
+    resources = _template()["Resources"]
     physical = _physical_ids(layout)
     dynamodb = cloud.client(layout, "dynamodb")
     for name, resource in resources.items():

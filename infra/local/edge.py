@@ -10,9 +10,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -20,6 +19,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -28,7 +29,7 @@ from starlette.staticfiles import StaticFiles
 from infra.local import cloud
 from infra.local.layout import LOOPBACK, ROOT, Layout
 from infra.local.messages import Messages
-from infra.local.staff import roster, sign_in
+from infra.local.staff import Desk, roster
 
 STATIC = ROOT / "build/static"
 TIMEOUT_S = 60  # CloudFront's longest for an origin
@@ -115,12 +116,9 @@ def _problem(status: int, title: str) -> Response:
 class Local:
     """``/_local``."""
 
-    def __init__(self, layout: Layout, messages: Messages, pool: str, client: str, password: str) -> None:
-        self._layout = layout
+    def __init__(self, messages: Messages, desk: Desk) -> None:
         self._messages = messages
-        self._pool = pool
-        self._client = client
-        self._password = password
+        self._desk = desk
 
     async def messages(self, request: Request) -> Response:
         """``?to=`` a phone number or an e-mail address: what was sent there, oldest first; without it, everything."""
@@ -137,25 +135,18 @@ class Local:
         return JSONResponse(await run_in_threadpool(self._signed_in))
 
     def _signed_in(self) -> list[dict[str, Any]]:
-        cognito = cloud.client(self._layout, "cognito-idp")
         return [
-            {
-                "name": one.name,
-                "email": one.email,
-                "groups": one.groups,
-                "token": sign_in(cognito, self._pool, self._client, one, self._password),
-            }
+            {"name": one.name, "email": one.email, "groups": one.groups, "token": self._desk.token(one)}
             for one in roster()
         ]
 
 
-def build(layout: Layout, api_path: str, pool: str, client: str, password: str, static: Path = STATIC) -> Starlette:
-    """The edge as an application."""
-    static.mkdir(parents=True, exist_ok=True)
+def build(layout: Layout, api_path: str, static_paths: Sequence[str], desk: Desk) -> Starlette:
+    """The edge as an application. ``static_paths`` are those that it answers from ``build/static``."""
     to_cloud = httpx2.AsyncClient(base_url=layout.cloud_url, trust_env=False)
     to_api = httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(max_connections=AT_ONCE, keepalive_expiry=30))
     messages = Messages(to_cloud, layout.messages)
-    local = Local(layout, messages, pool, client, password)
+    local = Local(messages, desk)
     origin = Origin(to_api, httpx2.URL(layout.cloud_url + api_path))
 
     @asynccontextmanager
@@ -168,13 +159,16 @@ def build(layout: Layout, api_path: str, pool: str, client: str, password: str, 
         await to_cloud.aclose()
         await to_api.aclose()
 
+    STATIC.mkdir(parents=True, exist_ok=True)
     return Starlette(
         routes=[
             Route("/_local/messages", local.messages),
             Route("/_local/staff", local.staff),
-            Mount("/assets", StaticFiles(directory=static)),
+            *(Mount(path, StaticFiles(directory=STATIC)) for path in static_paths),
             Route("/{path:path}", origin.forward, methods=_METHODS),
         ],
+        # Other names may be a stranger's page that made its own name point here: /_local hands out tokens.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", LOOPBACK])],
         lifespan=lifespan,
     )
 
@@ -193,11 +187,13 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog="edge", description="The address of the local hall.")
     parser.add_argument("--api-path", required=True, help="where the emulated AWS serves the stack's API")
+    parser.add_argument("--static", action="append", default=[], help="a path of static files")
     parser.add_argument("--pool", required=True, help="Cognito user pool of the desk")
     parser.add_argument("--client", required=True, help="its client")
     options = parser.parse_args()
     layout = Layout.from_env()
-    app = build(layout, options.api_path, options.pool, options.client, os.environ["STAFF_PASSWORD"])
+    desk = Desk(cloud.client(layout, "cognito-idp"), options.pool, options.client, os.environ["STAFF_PASSWORD"])
+    app = build(layout, options.api_path, options.static, desk)
     uvicorn.run(
         app, host=LOOPBACK, port=layout.port, log_level="warning", access_log=False, server_header=False,
         timeout_keep_alive=75, timeout_graceful_shutdown=5,

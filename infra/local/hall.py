@@ -11,7 +11,6 @@ import json
 import os
 import queue
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -21,11 +20,9 @@ from types import FrameType
 from typing import NoReturn
 
 from infra.local import cloud, deployment, ports, secrets, staff
-from infra.local.children import Child, ChildDied, tail
+from infra.local.children import Child, ChildDied
 from infra.local.deployment import DeploymentFailed, Stack
-from infra.local.layout import ROOT, BadSetting, Layout
-
-PACKAGE = ROOT / "build/local"
+from infra.local.layout import BadSetting, Layout
 
 
 class Trouble(Exception):
@@ -45,6 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _told)
+    cloud.forget_the_users_own(os.environ)
     try:
         layout = Layout.from_env()
         run(layout, options.ready_file or layout.ready)
@@ -84,11 +82,11 @@ def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.Si
     aws = keep(cloud.start(layout))
     pay, carry = keep(stripe(layout, keys)), keep(couriers(layout, keys))
     with stage("The package"):
-        package(layout)
+        deployment.pack(layout)
     with stage("The emulated AWS"):
         aws.await_answer(cloud.ready_url(layout))
     with stage("The stack"):
-        stack = deployment.deploy(layout, PACKAGE, keys)
+        stack = deployment.deploy(layout, keys)
     door = keep(edge(layout, stack, keys))
     with stage("Staff at the desk"):
         employ(layout, stack, keys)
@@ -104,27 +102,10 @@ def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.Si
 # --- stages ------------------------------------------------------------------------------------------------------
 
 
-def package(layout: Layout) -> None:
-    """Pack what AWS would get, unless nothing has changed. Trouble: it does not pack."""
-    log = layout.logs / "package.log"
-    PACKAGE.parent.mkdir(exist_ok=True)
-    with (PACKAGE.parent / "local.lock").open("w") as lock, log.open("wb") as output:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # halls that start side by side share the package
-        packing = subprocess.run(
-            [sys.executable, "-m", "infra.aws.package", "--stage", "local"],
-            cwd=ROOT,
-            stdout=output,
-            stderr=output,
-            check=False,
-        )
-    if packing.returncode:
-        raise Trouble(f"The package can't be made. The end of {log}:\n{tail(log)}")
-
-
 def employ(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> None:
     """Demo staff for every department that the services name."""
-    cognito = cloud.client(layout, "cognito-idp")
-    staff.employ(cognito, stack.outputs["DeskUserPoolId"], staff.roster(), keys["staff_password"])
+    pool, client = stack.outputs["DeskUserPoolId"], stack.outputs["DeskClientId"]
+    staff.Desk(cloud.client(layout, "cognito-idp"), pool, client, keys["staff_password"]).employ(staff.roster())
 
 
 def stripe(layout: Layout, keys: Mapping[str, str]) -> Child:
@@ -160,6 +141,7 @@ def edge(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> Child:
     outputs = stack.outputs
     return _module(
         layout, "edge", settings,
+        *(f"--static={path}" for path in deployment.static_paths()),
         "--api-path", stack.api_path, "--pool", outputs["DeskUserPoolId"], "--client", outputs["DeskClientId"],
     )  # fmt: skip
 

@@ -44,36 +44,43 @@ def departments(schemas: Path) -> list[str]:
     return sorted({task["department"] for service in services for task in service.get("tasks", ())})
 
 
-def employ(cognito: Any, pool: str, staff: Sequence[Colleague], password: str) -> None:
-    """Make the users and groups that are not there yet; all have the same password."""
-    for group in sorted({group for colleague in staff for group in colleague.groups}):
-        with suppress(cognito.exceptions.GroupExistsException):
-            cognito.create_group(UserPoolId=pool, GroupName=group)
-    for colleague in staff:
-        _employ(cognito, pool, colleague, password)
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The stack's user pool, as its administrator sees it. ``cognito`` is a boto3 client; all have one password."""
 
+    cognito: Any
+    pool: str
+    client: str
+    password: str
 
-def _employ(cognito: Any, pool: str, colleague: Colleague, password: str) -> None:
-    known = {"name": colleague.name, "email": colleague.email, "email_verified": "true"}
-    with suppress(cognito.exceptions.UsernameExistsException):
-        cognito.admin_create_user(
-            UserPoolId=pool,
-            Username=colleague.email,
-            MessageAction="SUPPRESS",
-            TemporaryPassword=password,
-            UserAttributes=[{"Name": name, "Value": value} for name, value in known.items()],
+    def employ(self, staff: Sequence[Colleague]) -> None:
+        """Make the users and groups that are not there yet."""
+        for group in sorted({group for colleague in staff for group in colleague.groups}):
+            with suppress(self.cognito.exceptions.GroupExistsException):
+                self.cognito.create_group(UserPoolId=self.pool, GroupName=group)
+        for colleague in staff:
+            self._employ(colleague)
+
+    def _employ(self, colleague: Colleague) -> None:
+        user = {"UserPoolId": self.pool, "Username": colleague.email}
+        known = {"name": colleague.name, "email": colleague.email, "email_verified": "true"}
+        with suppress(self.cognito.exceptions.UsernameExistsException):
+            self.cognito.admin_create_user(
+                **user,
+                MessageAction="SUPPRESS",
+                TemporaryPassword=self.password,
+                UserAttributes=[{"Name": name, "Value": value} for name, value in known.items()],
+            )
+        self.cognito.admin_set_user_password(**user, Password=self.password, Permanent=True)
+        for group in colleague.groups:
+            self.cognito.admin_add_user_to_group(**user, GroupName=group)
+
+    def token(self, colleague: Colleague) -> str:
+        """A fresh ID token of one colleague: a JWT, good for an hour, whose ``cognito:groups`` are the colleague's."""
+        answer = self.cognito.admin_initiate_auth(
+            UserPoolId=self.pool,
+            ClientId=self.client,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": colleague.email, "PASSWORD": self.password},
         )
-    cognito.admin_set_user_password(UserPoolId=pool, Username=colleague.email, Password=password, Permanent=True)
-    for group in colleague.groups:
-        cognito.admin_add_user_to_group(UserPoolId=pool, Username=colleague.email, GroupName=group)
-
-
-def sign_in(cognito: Any, pool: str, client: str, colleague: Colleague, password: str) -> str:
-    """A fresh ID token of one colleague: a JWT, good for an hour, whose ``cognito:groups`` are the colleague's."""
-    answer = cognito.admin_initiate_auth(
-        UserPoolId=pool,
-        ClientId=client,
-        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": colleague.email, "PASSWORD": password},
-    )
-    return str(answer["AuthenticationResult"]["IdToken"])
+        return str(answer["AuthenticationResult"]["IdToken"])

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.bootstrap import EMULATOR, prepare
-from infra.local.layout import PORTS, ROOT
+from infra.local.layout import PORTS, ROOT, Layout
 
 PATIENCE_S = 300
 
 
 @dataclass(frozen=True)
 class Hall:
-    """An open hall: its process, and what its ready file says."""
+    """An open hall: where it is, its process, what its ready file says, and the file of what it printed."""
 
+    layout: Layout
     process: subprocess.Popen[bytes]
     addresses: Mapping[str, Any]
     output: Path
@@ -68,7 +69,7 @@ def open_hall(state: Path, ports: Mapping[str, str]) -> Iterator[Hall]:
             assert process.poll() is None, output.read_text()
             assert time.monotonic() < deadline, output.read_text()
             time.sleep(0.1)
-        yield Hall(process, json.loads(ready.read_text()), output)
+        yield Hall(Layout.from_env(dict(ports) | {"STATE": str(state)}), process, json.loads(ready.read_text()), output)
     finally:
         if process.poll() is None:
             process.terminate()

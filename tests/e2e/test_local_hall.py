@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx2
 import jwt
 import pytest
 
+from infra.local import cloud
 from infra.local.layout import ROOT
 from infra.local.ports import holder
 from tests.e2e.halls import Hall, free_ports, open_hall, start
@@ -39,13 +39,7 @@ def hall(state: Path, ports: dict[str, str]) -> Iterator[Hall]:
 
 
 def aws(hall: Hall, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=hall.addresses["cloud"],
-        region_name=hall.addresses["region"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    return cloud.client(hall.layout, service)
 
 
 def get(hall: Hall, path: str, **query: str) -> httpx2.Response:
