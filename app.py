@@ -2,9 +2,11 @@
 
 from chalice import Chalice
 
-from chalicelib.api import health
+from chalicelib.api import edge
+from chalicelib.api.areas import AREAS
 from chalicelib.workers import perform, relay, sweep
 
 app = Chalice(app_name="doorstep")
-for blueprint in (health.blueprint, relay.blueprint, perform.blueprint, sweep.blueprint):
+app.register_middleware(edge.serve, "http")
+for blueprint in (*AREAS, relay.blueprint, perform.blueprint, sweep.blueprint):
     app.register_blueprint(blueprint)

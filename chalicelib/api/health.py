@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chalice import Blueprint
-
 from chalicelib import __version__
+from chalicelib.api.edge import Area, Call
 
-blueprint = Blueprint(__name__)
+area = Area("health")
 
 
-@blueprint.route("/healthz")
-def healthz() -> dict[str, str]:
+@area.get("/healthz", gives={200: "Health"})
+def healthz(_: Call) -> dict[str, str]:
+    """Whether the hall is up, and its version."""
     return {"status": "ok", "version": __version__}

@@ -102,14 +102,27 @@ def visible_uploads(staff: Staff, loaded: Loaded) -> Mapping[str, Sequence[str]]
     return submissions[-1].uploads if submissions and departments_of(staff) & taking_part else {}
 
 
+def upload_address(hall: Hall, material: str, upload: str) -> str:
+    """Where a reviewer can look at it, for five minutes."""
+    return hall.uploads.url(upload, seconds=300, filename=material)
+
+
 def may_read_note(staff: Staff, case: Case, event: e.Event) -> bool:
     """Free texts: supervisors and auditors read all, a department its own tasks', clerks those of the originals."""
-    if staff.roles & {SUPERVISOR, AUDITOR}:
-        return True
-    if isinstance(event, e.TaskDecided | e.CorrectionRequested) and event.task:
-        terms = case.service.task(event.task)
-        return terms is not None and terms.department in departments_of(staff)
-    return CLERK in staff.roles and isinstance(event, e.OriginalsReceived | e.CorrectionRequested)
+    if isinstance(event, e.TaskDecided | e.CorrectionRequested):
+        return may_read_reason(staff, case, event.task)
+    return may_read_reason(staff, case, "") if isinstance(event, e.OriginalsReceived) else _watches(staff)
+
+
+def may_read_reason(staff: Staff, case: Case, task: str) -> bool:
+    """Whether one may read why a task decided so; "" stands for the clerks, who check the originals."""
+    terms = case.service.task(task)
+    mine = terms.department in departments_of(staff) if terms else CLERK in staff.roles
+    return mine or _watches(staff)
+
+
+def _watches(staff: Staff) -> bool:
+    return bool(staff.roles & {SUPERVISOR, AUDITOR})
 
 
 def queue(hall: Hall, staff: Staff, department: str, state: str, limit: int, cursor: str) -> Page:
@@ -122,7 +135,7 @@ def queue(hall: Hall, staff: Staff, department: str, state: str, limit: int, cur
 
 
 def _room(staff: Staff, department: str) -> str | None:
-    if staff.roles & {SUPERVISOR, AUDITOR}:
+    if _watches(staff):
         return department or None
     own = sorted(departments_of(staff)) + ([FRONT] if CLERK in staff.roles else [])
     if not own or (department and department not in own):

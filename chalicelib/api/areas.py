@@ -1,0 +1,28 @@
+"""All areas of the API, in the order in which the contract tells of them."""
+
+from __future__ import annotations
+
+from chalicelib.api import (
+    applicant,
+    cases,
+    certificates,
+    desk,
+    health,
+    openapi,
+    services,
+    tracking,
+    webhooks,
+)
+from chalicelib.api.edge import Area
+
+AREAS: tuple[Area, ...] = (
+    health.area,
+    services.area,
+    cases.area,
+    tracking.area,
+    applicant.area,
+    desk.area,
+    webhooks.area,
+    certificates.area,
+    openapi.area,
+)

@@ -1,0 +1,210 @@
+"""The desk: reviewers, clerks, supervisors and auditors, by the tokens of their issuer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from chalice import Response
+
+from chalicelib.api import certificates, present
+from chalicelib.api.edge import Area, Call, Refusal, answered
+from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
+from chalicelib.domain.seal import parse_certificate_number
+from chalicelib.ports import Forged, Staff
+from chalicelib.usecases import desk
+
+area = Area("desk", cors=None)
+BEARER = "desk"
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"', re.ASCII)
+_MOST_ROWS = 100
+_STATES = ("failed", "new")
+
+
+def _staff(call: Call) -> Staff:
+    try:
+        return call.hall.identities.verify(call.bearer())
+    except Forged:
+        raise NotAllowed("unauthorized") from None
+
+
+def _version(call: Call) -> int | None:
+    """The version of If-Match, None where any will do. An entity tag that was never ours matches nothing."""
+    wanted = call.header("if-match").strip()
+    if wanted in ("", "*"):
+        return None
+    found = _ETAG.fullmatch(wanted)
+    if not found:
+        raise Refusal("precondition_failed")
+    return int(found[1])
+
+
+def _shown(call: Call, staff: Staff, case: str) -> Response:
+    loaded = desk.find(call.hall, staff, case)
+    call.case = loaded.case.number
+    shown = present.desk_case(call.hall, staff, loaded, call.language)
+    return answered(shown, headers={"ETag": f'"{loaded.case.version}"'})
+
+
+@area.get(
+    "/v1/desk/queue",
+    query=("state", "department", "limit", "cursor", "lang"),
+    security=BEARER,
+    gives={200: "Queue"},
+    refuses=("forbidden", "invalid_cursor"),
+)
+def show_queue(call: Call) -> dict[str, Any]:
+    """What waits: for a reviewer in their department, for a clerk at the front desk; all of it for the rest."""
+    staff, limit = _staff(call), call.number("limit", 50, _MOST_ROWS)
+    try:
+        page = desk.queue(call.hall, staff, call.query("department"), call.query("state"), limit, call.query("cursor"))
+    except ValueError:
+        raise Invalid("invalid_cursor", "/cursor") from None
+    return present.queue(call.hall, page, call.language)
+
+
+@area.get(
+    "/v1/desk/cases/{case}",
+    query=("lang",),
+    security=BEARER,
+    gives={200: "DeskCase"},
+    refuses=("forbidden", "unknown_case"),
+)
+def show(call: Call, case: str) -> Response:
+    """A case: status, log, and only the answers that one's own tasks read. A clerk sees the applicant's name,
+    supervisors and auditors no answers at all."""
+    return _shown(call, _staff(call), case)
+
+
+@area.post(
+    "/v1/desk/cases/{case}/originals",
+    body="OriginalsRequest",
+    headers=("If-Match",),
+    security=BEARER,
+    gives={200: "DeskCase"},
+    refuses=(
+        "forbidden",
+        "unknown_case",
+        "material_not_on_the_list",
+        "material_listed_twice",
+        "no_pickup_ordered",
+        "originals_already_received",
+        "precondition_failed",
+    ),
+)
+def receive_originals(call: Call, case: str) -> Response:
+    """What was in the envelope. A missing original opens a correction."""
+    staff, found, version = _staff(call), call.json(), _version(call)
+    desk.receive_originals(call.hall, staff, case, found["items"], found.get("envelope_sealed", True), version)
+    return _shown(call, staff, case)
+
+
+@area.post(
+    "/v1/desk/cases/{case}/tasks/{task}/decision",
+    body="DecisionRequest",
+    headers=("If-Match",),
+    security=BEARER,
+    gives={200: "DeskCase"},
+    refuses=(
+        "forbidden",
+        "acceptance_and_approval_must_be_separate",
+        "unknown_case",
+        "unknown_task",
+        "reason_missing",
+        "pointers_missing",
+        "unknown_pointer",
+        "task_already_decided",
+        "task_not_open",
+        "case_ended",
+        "correction_under_way",
+        "too_many_corrections",
+        "precondition_failed",
+    ),
+)
+def decide(call: Call, case: str, task: str) -> Response:
+    """Approve, reject, or ask for a correction of exact fields (/applicant/name) and uploads (/uploads/deed)."""
+    staff, wanted, version = _staff(call), call.json(), _version(call)
+    pointers = tuple(dict.fromkeys(wanted.get("pointers", ())))
+    decision = desk.Decision(wanted["decision"], wanted.get("reason", ""), pointers)
+    desk.decide_task(call.hall, staff, case, task, decision, version)
+    return _shown(call, staff, case)
+
+
+@area.post(
+    "/v1/desk/cases/{case}/dispatch",
+    body="DispatchRequest",
+    headers=("If-Match",),
+    security=BEARER,
+    gives={200: "DeskCase"},
+    refuses=(
+        "forbidden",
+        "unknown_case",
+        "not_ready_for_dispatch",
+        "already_dispatched",
+        "nothing_to_dispatch",
+        "wrong_contents",
+        "precondition_failed",
+    ),
+)
+def dispatch(call: Call, case: str) -> Response:
+    """Packed: a courier is owed from now on."""
+    staff, version = _staff(call), _version(call)
+    desk.dispatch(call.hall, staff, case, call.json()["contents"], version)
+    return _shown(call, staff, case)
+
+
+@area.get(
+    "/v1/desk/cases/{case}/certificates/{file}",
+    security=BEARER,
+    gives={303: ""},
+    refuses=("forbidden", "unknown_case", "unknown_certificate"),
+)
+def print_certificate(call: Call, case: str, file: str) -> Response:
+    """To the signed PDF, `{code}.pdf`, at an address that is good for a minute."""
+    staff = _staff(call)
+    code = file.removesuffix(".pdf") if file.endswith(".pdf") else ""
+    return answered({}, 303, {"Location": desk.certificate_pdf(call.hall, staff, case, code)})
+
+
+@area.post(
+    "/v1/desk/certificates/{number}/revocation",
+    body="RevocationRequest",
+    security=BEARER,
+    gives={200: "Certificate"},
+    refuses=("forbidden", "unknown_certificate", "reason_missing"),
+)
+def revoke(call: Call, number: str) -> dict[str, Any]:
+    """Take a certificate back; everyone can see that at once."""
+    staff, reason = _staff(call), call.json().get("reason", "")
+    desk.require(staff, desk.Right.REVOKE)
+    known = parse_certificate_number(number)
+    if known is None:
+        raise NotFound("unknown_certificate")
+    return certificates.shown(call, desk.revoke(call.hall, staff, known, reason))
+
+
+@area.get("/v1/desk/cases/{case}/audit", security=BEARER, gives={200: "Audit"}, refuses=("forbidden", "unknown_case"))
+def audit(call: Call, case: str) -> dict[str, Any]:
+    """The chain of commits, computed anew."""
+    return present.audit(desk.audit(call.hall, _staff(call), case), call.hall.calendar.zone)
+
+
+@area.get("/v1/desk/inbox", query=("state",), security=BEARER, gives={200: "Messages"}, refuses=("forbidden",))
+def list_inbox(call: Call) -> dict[str, Any]:
+    """What vendors told the hall and could not be applied (`failed`), or has not been yet (`new`); no bodies."""
+    staff, state = _staff(call), call.query("state", _STATES[0])
+    if state not in _STATES:
+        raise Invalid("malformed_request", "/state")
+    messages = desk.inbox_messages(call.hall, staff, state)
+    return {"messages": [present.message(message, call.hall.calendar.zone) for message in messages]}
+
+
+@area.post(
+    "/v1/desk/inbox/{id}/replay",
+    security=BEARER,
+    gives={200: "Message"},
+    refuses=("forbidden", "unknown_message", "vendor_unavailable"),
+)
+def replay(call: Call, id: str) -> dict[str, Any]:
+    """Apply a message once more, after whatever stood in its way is put right."""
+    return present.message(desk.replay(call.hall, _staff(call), id), call.hall.calendar.zone)

@@ -1,0 +1,268 @@
+"""Cases as JSON. Times are the hall's own; a term that ends with a day is shown by its last second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta, tzinfo
+from typing import Any
+
+from chalicelib.domain import events as e
+from chalicelib.domain.case import Case, Correction, Shipment
+from chalicelib.domain.commit import Commit
+from chalicelib.domain.events import event_to_json
+from chalicelib.domain.numbers import tracking_code
+from chalicelib.domain.shipments import standing
+from chalicelib.domain.status import actions, status, timeline
+from chalicelib.ports import InboxMessage, Page, QueueRow, Staff
+from chalicelib.texts import text
+from chalicelib.usecases import desk, tracking
+from chalicelib.usecases.execute import Loaded
+from chalicelib.usecases.hall import Hall
+
+Json = dict[str, Any]
+
+# Of the events, what says nothing to people, or is no business of the desk's.
+_UNTOLD = frozenset({"idempotency", "request", "digest", "note", "url", "identity", "checkout", "payment", "vendor"})
+
+
+def instant(at: datetime, zone: tzinfo) -> str:
+    return at.astimezone(zone).isoformat(timespec="seconds")
+
+
+def deadline(at: datetime, zone: tzinfo) -> str:
+    """Midnight is nobody's idea of a deadline: the last second of the day before."""
+    local = at.astimezone(zone)
+    return instant(local - timedelta(seconds=1) if local.time() == time() else local, zone)
+
+
+def definition_of(hall: Hall, case: Case, language: str) -> Mapping[str, Any]:
+    return hall.catalogue.definition(case.service.id, case.service.version, language)
+
+
+def accepted(hall: Hall, case: Case, language: str) -> Json:
+    """The answer to a form."""
+    code = tracking_code(hall.mac_key, case.number)
+    titles = {line["code"]: line["title"] for line in definition_of(hall, case, language)["fee"].get("lines", ())}
+    lines = [{"code": line.code, "title": titles[line.code], "amount": line.amount} for line in case.lines]
+    return {
+        "case": case.number,
+        "status": status(case),
+        "tracking": code,
+        "tracking_url": tracking_url(hall, code),
+        "qr_url": f"{hall.url}/v1/track/{code}/qr.svg",
+        "fee": {"amount": case.fee, "currency": case.service.currency, "lines": lines},
+        "payment_url": tracking.payable_at(case, hall.now()),
+    }
+
+
+def tracking_url(hall: Hall, code: str) -> str:
+    return f"{hall.url}/t/{code}"
+
+
+def public(hall: Hall, case: Case, language: str) -> Json:
+    """A case for everyone with its tracking code: no personal data."""
+    definition = definition_of(hall, case, language)
+    zone = case.calendar.zone
+    assert case.submitted_at is not None
+    return {
+        "case": case.number,
+        "service": {"id": case.service.id, "title": definition["title"]},
+        "status": status(case),
+        "submitted_at": instant(case.submitted_at, zone),
+        "timeline": [
+            {
+                "code": stop.code,
+                "title": text(f"timeline.{stop.code}", language),
+                "at": instant(stop.at, zone) if stop.at else None,
+                "state": stop.state,
+            }
+            for stop in timeline(case)
+        ],
+        "payment": {
+            "state": tracking.payment_state(case),
+            "amount": case.fee,
+            "currency": case.service.currency,
+            "refunded": tracking.refunded(case),
+        },
+        "shipments": [_shipment(shipment, zone) for shipment in case.shipments if shipment.booked],
+        "tasks": _tasks(case, definition, hall.now()),
+        "promise": _promise(case, hall.now()),
+        "certificates": _certificates(hall, case, definition),
+        "actions": list(actions(case)),
+    }
+
+
+def _shipment(shipment: Shipment, zone: tzinfo) -> Json:
+    window = shipment.window
+    return {
+        "leg": shipment.leg.value,
+        "courier": shipment.courier,
+        "waybill": shipment.waybill,
+        "state": shipment.state,
+        "window": window and {"start": instant(window.start, zone), "end": instant(window.end, zone)},
+        "events": [{"state": move.state, "at": instant(move.at, zone)} for move in standing(shipment.moves)],
+    }
+
+
+def _tasks(case: Case, definition: Mapping[str, Any], now: datetime) -> list[Json]:
+    titles = {task["code"]: task["title"] for task in definition["tasks"]}
+    found = []
+    for terms in case.terms:
+        task = case.task(terms.code)
+        state = tracking.task_state(case, terms.code)
+        due = deadline(case.task_term(task, now).due, case.calendar.zone) if task and state == "open" else None
+        found.append(
+            {
+                "task": terms.code,
+                "department": terms.department,
+                "title": titles[terms.code],
+                "state": state,
+                "due": due,
+                "light": task.light if task else "green",
+            }
+        )
+    return found
+
+
+def _promise(case: Case, now: datetime) -> Json:
+    term = case.promise_term(now)
+    return {
+        "working_days": case.service.promise.working_days,
+        "due": deadline(term.due, case.calendar.zone) if term else None,
+        "state": tracking.promise_state(case),
+        "refunded": tracking.promise_refunded(case),
+    }
+
+
+def _certificates(hall: Hall, case: Case, definition: Mapping[str, Any]) -> list[Json]:
+    titles = {t["certificate"]["code"]: t["certificate"]["title"] for t in definition["tasks"] if "certificate" in t}
+    today = hall.now().astimezone(case.calendar.zone).date()
+    return [
+        {
+            "code": certificate.code,
+            "title": titles[certificate.code],
+            "number": certificate.number,
+            "state": tracking.certificate_state(case, certificate, today),
+            "verify_url": f"{hall.url}/verify/{certificate.number}",
+        }
+        for certificate in case.certificates
+    ]
+
+
+def own(hall: Hall, loaded: Loaded, language: str) -> Json:
+    """A case for its applicant: with the answers, what is to be corrected, and why it was rejected."""
+    case, submissions = loaded.case, loaded.record.submissions
+    return {
+        **public(hall, case, language),
+        "answers": dict(loaded.record.answers),
+        "uploads": {material: list(ids) for material, ids in submissions[-1].uploads.items()} if submissions else {},
+        "correction": _correction(loaded, case.open_correction),
+        "rejection": _rejection(loaded),
+    }
+
+
+def _notes(loaded: Loaded) -> dict[str, str]:
+    return {note.digest: note.text for note in loaded.record.notes}
+
+
+def _correction(loaded: Loaded, correction: Correction | None) -> Json | None:
+    if correction is None:
+        return None
+    return {
+        "task": correction.task,
+        "pointers": list(correction.pointers),
+        "materials": list(correction.materials),
+        "reason": _notes(loaded).get(correction.note, ""),
+        "asked_at": instant(correction.asked_at, loaded.case.calendar.zone),
+    }
+
+
+def _rejection(loaded: Loaded) -> Json | None:
+    for commit in loaded.record.commits:
+        for event in commit.events:
+            if isinstance(event, e.TaskDecided) and event.decision == "reject":
+                return {"task": event.task, "reason": _notes(loaded).get(event.note, "")}
+    return None
+
+
+# --- the desk ---
+
+
+def desk_case(hall: Hall, staff: Staff, loaded: Loaded, language: str) -> Json:
+    """A case for one person at the desk: no more of it than their work needs."""
+    case = loaded.case
+    shown = _correction(loaded, case.open_correction)
+    if shown and not desk.may_read_reason(staff, case, shown["task"]):
+        shown["reason"] = ""
+    return {
+        **public(hall, case, language),
+        "version": case.version,
+        "materials": list(definition_of(hall, case, language).get("materials", ())),
+        "answers": desk.visible_answers(staff, loaded),
+        "uploads": {
+            material: [{"upload": upload, "url": desk.upload_address(hall, material, upload)} for upload in uploads]
+            for material, uploads in desk.visible_uploads(staff, loaded).items()
+        },
+        "correction": shown,
+        "log": [_commit(staff, loaded, commit) for commit in loaded.record.commits],
+    }
+
+
+def _commit(staff: Staff, loaded: Loaded, commit: Commit) -> Json:
+    return {
+        "version": commit.version,
+        "at": instant(commit.at, loaded.case.calendar.zone),
+        "actor": commit.by,
+        "events": [_event(staff, loaded, event) for event in commit.events],
+    }
+
+
+def _event(staff: Staff, loaded: Loaded, event: e.Event) -> Json:
+    told = {name: value for name, value in event_to_json(event).items() if name not in _UNTOLD}
+    words = _notes(loaded).get(getattr(event, "note", ""), "")
+    return told | ({"reason": words} if words and desk.may_read_note(staff, loaded.case, event) else {})
+
+
+def queue(hall: Hall, page: Page, language: str) -> Json:
+    return {"cases": [_row(hall, row, language) for row in page.rows], "cursor": page.cursor}
+
+
+def _row(hall: Hall, row: QueueRow, language: str) -> Json:
+    return {
+        "case": row.case,
+        "service": row.service,
+        "title": hall.catalogue.definition(row.service, None, language)["title"],
+        "state": row.state,
+        "task": row.task or None,
+        "due": deadline(row.due, hall.calendar.zone),
+        "light": row.light,
+    }
+
+
+def audit(found: desk.Audit, zone: tzinfo) -> Json:
+    return {
+        "commits": [
+            {
+                "version": commit.version,
+                "at": instant(commit.at, zone),
+                "actor": commit.by,
+                "events": [type(event).__name__ for event in commit.events],
+                "hash": commit.hash,
+            }
+            for commit in found.commits
+        ],
+        "intact": found.broken is None and not found.altered,
+        "first_broken": found.broken,
+        "altered": list(found.altered),
+    }
+
+
+def message(found: InboxMessage, zone: tzinfo) -> Json:
+    """Without its body: that may be somebody's address."""
+    return {
+        "id": found.id,
+        "source": found.source,
+        "received_at": instant(found.received_at, zone),
+        "state": found.state,
+        "error": found.error,
+    }

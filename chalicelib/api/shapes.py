@@ -1,0 +1,299 @@
+"""The JSON that goes in and out, as JSON Schema 2020-12: requests are checked against it, openapi.json shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Shape = dict[str, Any]
+
+
+def _object(needed: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None, **more: Any) -> Shape:
+    shape: Shape = {"type": "object", "additionalProperties": False, "properties": {**needed, **(optional or {})}}
+    return shape | ({"required": list(needed)} if needed else {}) | more
+
+
+def _list(items: Shape, **more: Any) -> Shape:
+    return {"type": "array", "items": items, **more}
+
+
+def _text(most: int, least: int = 1, **more: Any) -> Shape:
+    return {"type": "string", "minLength": least, "maxLength": most, **more}
+
+
+def _one_of(*values: str) -> Shape:
+    return {"type": "string", "enum": list(values)}
+
+
+def _ref(name: str) -> Shape:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_null(shape: Shape) -> Shape:
+    return {"oneOf": [shape, {"type": "null"}]} if "$ref" in shape else {**shape, "type": [shape["type"], "null"]}
+
+
+CODE = _text(60)
+POINTER = {"type": "string", "maxLength": 400}
+FREE_TEXT = {"type": "string", "maxLength": 2000}
+UPLOADS = {
+    "description": "Material → uploads",
+    "type": "object",
+    "maxProperties": 100,
+    "additionalProperties": _list(_text(64), maxItems=20),
+}
+TEXT = {"type": "string"}
+BOOLEAN = {"type": "boolean"}
+NATURAL = {"type": "integer", "minimum": 0}
+INSTANT = {"type": "string", "format": "date-time"}
+DATE = {"type": "string", "format": "date"}
+URL = {"type": "string", "format": "uri"}
+CASE_NUMBER = {"type": "string", "pattern": "^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}$"}
+LIGHT = _one_of("green", "yellow", "red")
+ANSWERS = {"description": "As the service's form has them", "type": "object"}
+STATUS = _one_of(
+    "awaiting_payment", "awaiting_pickup", "pickup_under_way", "awaiting_originals_check", "in_review",
+    "awaiting_correction", "awaiting_dispatch", "delivery_under_way", "delivered", "closed", "rejected", "withdrawn",
+    "lapsed",
+)  # fmt: skip
+ACTION = _one_of("pay", "correct", "reschedule_pickup", "withdraw", "rate")
+CERTIFICATE_STATE = _one_of("in_delivery", "valid", "revoked", "expired")
+
+REQUESTS: Mapping[str, Shape] = {
+    "UploadRequest": _object(
+        {
+            "service": CODE,
+            "material": CODE,
+            "filename": _text(255),
+            "content_type": _text(100),
+            "size": {"description": "Bytes", "type": "integer", "minimum": 1, "maximum": 2**40},
+        }
+    ),
+    "CaseRequest": _object(
+        {"service": CODE, "answers": ANSWERS}, {"version": _text(4), "language": _text(35), "uploads": UPLOADS}
+    ),
+    "SessionRequest": _object({"code": _text(32)}),
+    "CorrectionRequest": _object(
+        {},
+        {
+            "answers": {"description": "JSON Pointer into the answers → new value", "type": "object"},
+            "uploads": UPLOADS,
+        },
+        minProperties=1,
+    ),
+    "PickupWindowRequest": _object({"window": {"type": "object"}}),
+    "WithdrawalRequest": _object({}, {"reason": FREE_TEXT}),
+    "RatingRequest": _object(
+        {"stars": {"type": "integer", "minimum": 1, "maximum": 5}},
+        {"department": {"type": "string", "maxLength": 60}, "comment": FREE_TEXT},
+    ),
+    "OriginalsRequest": _object(
+        {
+            "items": _list(
+                _object({"material": CODE, "present": BOOLEAN}, {"note": {"type": "string", "maxLength": 500}}),
+                minItems=1,
+                maxItems=100,
+            )
+        },
+        {"envelope_sealed": BOOLEAN},
+    ),
+    "DecisionRequest": _object(
+        {"decision": _one_of("approve", "reject", "correct")},
+        {"reason": FREE_TEXT, "pointers": _list(POINTER, maxItems=200)},
+    ),
+    "DispatchRequest": _object({"contents": _list(_one_of("certificate", "originals"), minItems=1, maxItems=2)}),
+    "RevocationRequest": _object({"reason": FREE_TEXT}),
+}
+
+_MONEY = {"amount": NATURAL, "currency": _text(3, 3)}
+_SERVICE = {"id": CODE, "version": TEXT, "title": TEXT}
+_SHIPMENT = {
+    "leg": _one_of("pickup", "delivery", "return"),
+    "courier": TEXT,
+    "waybill": TEXT,
+    "state": TEXT,
+    "window": _or_null(_object({"start": INSTANT, "end": INSTANT})),
+    "events": _list(_object({"state": TEXT, "at": INSTANT})),
+}
+_TRACKING: Mapping[str, Shape] = {
+    "case": CASE_NUMBER,
+    "service": _object({"id": CODE, "title": TEXT}),
+    "status": STATUS,
+    "submitted_at": INSTANT,
+    "timeline": _list(
+        _object({"code": TEXT, "title": TEXT, "at": _or_null(INSTANT), "state": _one_of("done", "now", "ahead")})
+    ),
+    "payment": _object({"state": _one_of("none", "due", "paid", "void"), **_MONEY, "refunded": NATURAL}),
+    "shipments": _list(_object(_SHIPMENT)),
+    "tasks": _list(_ref("Task")),
+    "promise": _object(
+        {
+            "working_days": NATURAL,
+            "due": _or_null(INSTANT),
+            "state": _one_of("not_started", "running", "standing", "kept", "broken", "ended"),
+            "refunded": BOOLEAN,
+        }
+    ),
+    "certificates": _list(
+        _object({"code": TEXT, "title": TEXT, "number": TEXT, "state": CERTIFICATE_STATE, "verify_url": URL})
+    ),
+    "actions": _list(ACTION),
+}
+_CORRECTION = _object(
+    {"task": TEXT, "pointers": _list(POINTER), "materials": _list(CODE), "reason": TEXT, "asked_at": INSTANT}
+)
+
+ANSWER_SHAPES: Mapping[str, Shape] = {
+    "Health": _object({"status": _one_of("ok"), "version": TEXT}),
+    "Money": _object(_MONEY),
+    "Services": _object(
+        {
+            "services": _list(
+                _object(
+                    {
+                        **_SERVICE,
+                        "category": _one_of("citizen", "business", "engineering"),
+                        "fee": _ref("Money"),
+                        "promise_days": NATURAL,
+                        "pickup": BOOLEAN,
+                        "delivery": BOOLEAN,
+                    }
+                )
+            )
+        }
+    ),
+    "Service": {
+        "description": "The public definition (service.json), and its form as one self-contained JSON Schema",
+        "type": "object",
+        "properties": {**_SERVICE, "form": {"type": "object"}},
+        "required": [*_SERVICE, "form"],
+    },
+    "UploadOffer": _object(
+        {
+            "upload": TEXT,
+            "post": _object({"url": URL, "fields": {"type": "object", "additionalProperties": TEXT}}),
+            "expires_at": INSTANT,
+        }
+    ),
+    "Case": _object(
+        {
+            "case": CASE_NUMBER,
+            "status": STATUS,
+            "tracking": TEXT,
+            "tracking_url": URL,
+            "qr_url": URL,
+            "fee": _object({**_MONEY, "lines": _list(_object({"code": CODE, "title": TEXT, "amount": NATURAL}))}),
+            "payment_url": _or_null(URL),
+        }
+    ),
+    "Task": _object(
+        {
+            "task": CODE,
+            "department": CODE,
+            "title": TEXT,
+            "state": _one_of("ahead", "open", "approved", "rejected", "void"),
+            "due": _or_null(INSTANT),
+            "light": LIGHT,
+        }
+    ),
+    "Tracking": _object(_TRACKING),
+    "Session": _object({"token": TEXT, "expires_at": INSTANT}),
+    "OwnCase": _object(
+        {
+            **_TRACKING,
+            "answers": ANSWERS,
+            "uploads": UPLOADS,
+            "correction": _or_null(_ref("Correction")),
+            "rejection": _or_null(_object({"task": TEXT, "reason": TEXT})),
+        }
+    ),
+    "Correction": _CORRECTION,
+    "Checkout": _object({"payment_url": URL}),
+    "Queue": _object(
+        {
+            "cases": _list(
+                _object(
+                    {
+                        "case": CASE_NUMBER,
+                        "service": CODE,
+                        "title": TEXT,
+                        "state": TEXT,
+                        "task": _or_null(TEXT),
+                        "due": INSTANT,
+                        "light": LIGHT,
+                    }
+                )
+            ),
+            "cursor": TEXT,
+        }
+    ),
+    "DeskCase": _object(
+        {
+            **_TRACKING,
+            "version": NATURAL,
+            "materials": _list({"type": "object", "properties": {"code": CODE, "title": TEXT}}),
+            "answers": {"description": "Only what one's own tasks read; a clerk sees the applicant's name", **ANSWERS},
+            "uploads": {
+                "description": "For the departments that review the case: material → uploads with their addresses",
+                "type": "object",
+                "additionalProperties": _list(_object({"upload": TEXT, "url": URL})),
+            },
+            "correction": _or_null(_ref("Correction")),
+            "log": _list(
+                _object(
+                    {
+                        "version": NATURAL,
+                        "at": INSTANT,
+                        "actor": TEXT,
+                        "events": _list({"type": "object", "properties": {"type": TEXT}, "required": ["type"]}),
+                    }
+                )
+            ),
+        }
+    ),
+    "Audit": _object(
+        {
+            "commits": _list(
+                _object({"version": NATURAL, "at": INSTANT, "actor": TEXT, "events": _list(TEXT), "hash": TEXT})
+            ),
+            "intact": BOOLEAN,
+            "first_broken": _or_null(NATURAL),
+            "altered": {"description": "What beside the log is not what was logged", **_list(TEXT)},
+        }
+    ),
+    "Messages": _object({"messages": _list(_ref("Message"))}),
+    "Message": _object(
+        {
+            "id": TEXT,
+            "source": TEXT,
+            "received_at": INSTANT,
+            "state": _one_of("new", "applied", "failed"),
+            "error": TEXT,
+        }
+    ),
+    "Received": _object({"received": BOOLEAN}),
+    "Certificate": _object(
+        {
+            "number": TEXT,
+            "title": TEXT,
+            "issued_at": INSTANT,
+            "valid_until": _or_null(DATE),
+            "state": CERTIFICATE_STATE,
+            "holder": {"description": "Masked: the first character and a star", **TEXT},
+            "digest": {"description": "SHA-256 of the PDF, hexadecimal", **TEXT},
+        }
+    ),
+    "Keys": _object({"keys": _list({"type": "object", "required": ["kty", "kid"]})}),
+    "OpenApi": {"type": "object", "required": ["openapi"]},
+    "Problem": _object(
+        {
+            "type": TEXT,
+            "title": TEXT,
+            "status": {"type": "integer"},
+            "detail": TEXT,
+            "code": TEXT,
+            "request_id": TEXT,
+            "errors": _list(_object({"pointer": POINTER, "code": TEXT, "message": TEXT})),
+        }
+    ),
+}

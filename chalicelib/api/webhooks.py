@@ -1,0 +1,47 @@
+"""What vendors tell the hall: verified, stored, acknowledged. The workers apply it (see ``usecases/inbox.py``)."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+from chalice import Response
+
+from chalicelib.api.edge import Area, Call, Refusal
+from chalicelib.ports import Forged, Reply
+from chalicelib.usecases import inbox
+
+area = Area("webhooks", cors=None)
+MAX_BODY = 1024 * 1024
+
+
+def _headers(call: Call) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in call.request.headers.items()}
+
+
+@area.post("/webhooks/stripe", gives={200: "Received"}, refuses=("bad_signature",))
+def take_payment_event(call: Call) -> dict[str, bool]:
+    """An event of Stripe. A repeated one is acknowledged, and stored once."""
+    try:
+        inbox.accept_payment_event(call.hall, _headers(call), call.body(MAX_BODY))
+    except Forged:
+        raise Refusal("bad_signature") from None
+    return {"received": True}
+
+
+@area.post("/webhooks/couriers/{courier}/{token}", gives={200: "", 401: ""}, refuses=("not_found",), produces="*/*")
+def take_courier_push(call: Call, courier: str, token: str) -> Response:
+    """News of a courier, answered in its own form."""
+    if courier not in call.hall.courier_codes:
+        raise Refusal("not_found")
+    webhook, body = call.hall.courier_webhook(courier), call.body(MAX_BODY)
+    if not compare_digest(token.encode(), call.hall.courier_token.encode()):
+        return _reply(webhook.refuse())
+    try:
+        inbox.accept_courier_push(call.hall, courier, _headers(call), body)
+    except Forged:
+        return _reply(webhook.refuse())
+    return _reply(webhook.acknowledge(body))
+
+
+def _reply(reply: Reply) -> Response:
+    return Response(reply.body, {"Content-Type": reply.content_type}, reply.status)
