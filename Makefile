@@ -1,16 +1,19 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset lint-services package deploy
+.PHONY: help environment run reset lint-services package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
 STAGE ?= prod
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- on this machine
+
+environment: ## bring .venv to what requirements/dev.txt says
+	@$(SYSTEM_PYTHON) -m infra.local.bootstrap environment
 
 run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRIPE_PORT=8420 COURIER_PORT=8430 STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.bootstrap
@@ -23,8 +26,8 @@ lint-services: ## check every service: its form, texts, examples, and that nobod
 
 # --- AWS
 
-package: ## pack for AWS into build/STAGE/ (STAGE=prod, ARCHITECTURE=arm64|x86_64)
+package: environment ## pack for AWS into build/STAGE/ (STAGE=prod, ARCHITECTURE=arm64|x86_64)
 	@$(PYTHON) -m infra.aws.package --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
-deploy: ## pack and deploy to AWS (STAGE=prod HALL_URL=https://…, see infra/aws/README.md)
+deploy: environment ## pack and deploy to AWS (STAGE=prod HALL_URL=https://…, see infra/aws/README.md)
 	@$(PYTHON) -m infra.aws.deploy --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) $(if $(HALL_URL),--parameter HallUrl=$(HALL_URL))
