@@ -40,6 +40,7 @@ def ministack(scratch: Path) -> Iterator[str]:
     layout.logs.mkdir(parents=True, exist_ok=True)
     child = cloud.start(layout)
     try:
+        child.await_answer(cloud.ready_url(layout))
         yield layout.cloud_url
     finally:
         child.stop()

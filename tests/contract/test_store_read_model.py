@@ -97,10 +97,10 @@ def test_due_times_are_compared_as_instants(views: ReadModel) -> None:
     assert [row.case for row in rows(views)] == ["whole", "half"]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 7, 60])
+@pytest.mark.parametrize("limit", [1, 7, 24])
 def test_pages_lose_no_row_and_double_none_even_when_all_are_due_at_once(views: ReadModel, limit: int) -> None:
     saved = set()
-    for number in range(20):
+    for number in range(8):
         case = f"case-{number}"
         mine = [a_row(case, "task#a"), a_row(case, "task#b"), a_row(case, "task#c", state="awaiting_correction")]
         views.save(case, 1, mine, None)
@@ -109,7 +109,7 @@ def test_pages_lose_no_row_and_double_none_even_when_all_are_due_at_once(views: 
         found = list(pages(views, room, "", limit))
         assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
         flat = [row for page in found for row in page]
-        assert len(flat) == 60
+        assert len(flat) == 24
         assert set(flat) == saved
 
 

@@ -6,6 +6,7 @@ from zlib import crc32
 
 # An index partition takes 1,000 writes a second, and most of ours are busy at one end: the newest, or the most urgent.
 SHARDS = 4
+_OVERVIEW_SHARDS = 2  # fewer: a page of the overview asks every state's
 
 COMMIT = "c#"
 NOTE = "n#"
@@ -56,7 +57,11 @@ def queue_key(room: str, state: str, shard: str) -> str:
 
 
 def overview_key(state: str, shard: str) -> str:
-    return f"{state}#{shard}"
+    return f"{state}#{int(shard) % _OVERVIEW_SHARDS}"
+
+
+def overview_keys(state: str) -> tuple[str, ...]:
+    return tuple(overview_key(state, str(number)) for number in range(_OVERVIEW_SHARDS))
 
 
 def pending_key(state: str, shard: str) -> str:

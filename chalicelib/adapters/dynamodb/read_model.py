@@ -139,7 +139,7 @@ class DynamoReadModel:
     def _partitions(self, room: str | None, state: str) -> list[str]:
         states = desk_queue.states_of(room, state)
         if room is None:
-            return [keys.overview_key(state, shard) for state in states for shard in keys.shards()]
+            return [key for state in states for key in keys.overview_keys(state)]
         return [keys.queue_key(room, state, shard) for state in states for shard in keys.shards()]
 
     def _partition(self, room: str | None, partition: str, *, after: str, limit: int) -> list[QueueRow]:

@@ -1,0 +1,146 @@
+"""What every keeper of files does, and how S3 holds browsers to what was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+import urllib3
+from botocore.config import Config
+
+from chalicelib.adapters.memory import MemoryFiles
+from chalicelib.adapters.s3_files import S3Files
+from chalicelib.ports import Files, VendorRejected
+from tests.contract.stores import REGION
+from tests.support import count_requests
+
+PDF = "application/pdf"
+KEY = "D7K3-M9QF-2XHVA/RC-2026-000001.pdf"
+BUCKET = "doorstep-files"
+
+
+@pytest.fixture
+def s3(ministack: str) -> Any:
+    client: Any = boto3.client(
+        "s3", endpoint_url=ministack, region_name=REGION, config=Config(signature_version="s3v4")
+    )
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    for stored in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        client.delete_object(Bucket=BUCKET, Key=stored["Key"])
+    client.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture(params=["memory", "s3"])
+def files(request: pytest.FixtureRequest) -> Files:
+    return MemoryFiles() if request.param == "memory" else S3Files(BUCKET, request.getfixturevalue("s3"))
+
+
+def post(files: Files, address: str, fields: Mapping[str, str], content: bytes) -> bool:
+    """What a browser does with an ``upload_post``; whether it was taken."""
+    if isinstance(files, MemoryFiles):
+        try:
+            files.receive(fields, content)
+        except VendorRejected:
+            return False
+        return True
+    answer = urllib3.request("POST", address, fields={**fields, "file": ("scan.pdf", content)})
+    return answer.status < 300
+
+
+def test_a_file_that_is_not_there_is_none(files: Files) -> None:
+    assert files.get(KEY) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", bytes(range(256)) * 1000])
+def test_a_file_is_kept_byte_for_byte_until_it_is_deleted(files: Files, content: bytes) -> None:
+    assert files.put_once(KEY, content, PDF) == content
+    assert files.get(KEY) == content
+    files.delete(KEY)
+    files.delete(KEY)
+    assert files.get(KEY) is None
+
+
+def test_the_first_content_of_a_key_stays_and_is_given_to_later_writers(files: Files) -> None:
+    assert files.put_once(KEY, b"first", PDF) == b"first"
+    assert files.put_once(KEY, b"second", PDF) == b"first"
+    assert files.get(KEY) == b"first"
+
+
+def test_writers_that_meet_at_a_key_all_get_the_same_content(files: Files) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        stored = list(pool.map(lambda number: files.put_once(KEY, str(number).encode() * 1000, PDF), range(8)))
+    assert len(set(stored)) == 1
+    assert files.get(KEY) == stored[0]
+
+
+def test_an_upload_of_the_right_size_is_stored_under_its_key(files: Files) -> None:
+    for size in (1, 999, 1000):
+        address, fields = files.upload_post(f"upload-{size}", content_type=PDF, size=1000, seconds=60)
+        assert post(files, address, fields, b"x" * size)
+        assert files.get(f"upload-{size}") == b"x" * size
+
+
+@pytest.mark.parametrize("size", [0, 1001])
+def test_an_upload_of_another_size_is_refused(files: Files, size: int) -> None:
+    address, fields = files.upload_post("upload", content_type=PDF, size=1000, seconds=60)
+    assert not post(files, address, fields, b"x" * size)
+    assert files.get("upload") is None
+
+
+def test_s3_itself_refuses_an_upload_of_another_type_or_to_another_key(s3: Any) -> None:
+    files = S3Files(BUCKET, s3)
+    address, fields = files.upload_post("upload", content_type=PDF, size=1000, seconds=60)
+    for change in ({"Content-Type": "text/html"}, {"key": "elsewhere"}, {"x-amz-meta-more": "x"}):
+        assert not post(files, address, {**fields, **change}, b"x")
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+
+def test_an_upload_keeps_its_type(s3: Any) -> None:
+    files = S3Files(BUCKET, s3)
+    address, fields = files.upload_post("upload", content_type=PDF, size=1000, seconds=60)
+    assert post(files, address, fields, b"x")
+    assert s3.head_object(Bucket=BUCKET, Key="upload")["ContentType"] == PDF
+
+
+def test_an_address_fetches_the_file_as_a_download_under_its_name(s3: Any) -> None:
+    files = S3Files(BUCKET, s3)
+    files.put_once(KEY, b"%PDF-1.7", PDF)
+    answer = urllib3.request("GET", files.url(KEY, seconds=60, filename='证照 "1".pdf'))
+    assert answer.status == 200
+    assert answer.data == b"%PDF-1.7"
+    assert answer.headers["content-type"] == PDF
+    assert answer.headers["content-disposition"] == (
+        "attachment; filename=\"__ _1_.pdf\"; filename*=UTF-8''%E8%AF%81%E7%85%A7%20%221%22.pdf"
+    )
+
+
+def test_an_address_is_signed_by_version_4_and_lives_as_long_as_was_asked_for(s3: Any) -> None:
+    query = parse_qs(urlsplit(S3Files(BUCKET, s3).url(KEY, seconds=60, filename="x.pdf")).query)
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert query["X-Amz-Expires"] == ["60"]
+
+
+def test_each_thing_is_one_request_but_for_a_second_writer(s3: Any) -> None:
+    files = S3Files(BUCKET, s3)
+    costs: list[tuple[Callable[[], object], dict[str, int]]] = [
+        (lambda: files.put_once(KEY, b"x", PDF), {"PutObject": 1}),
+        (lambda: files.put_once(KEY, b"y", PDF), {"PutObject": 1, "GetObject": 1}),
+        (lambda: files.get(KEY), {"GetObject": 1}),
+        (lambda: files.url(KEY, seconds=60, filename="x.pdf"), {}),
+        (lambda: files.upload_post(KEY, content_type=PDF, size=1, seconds=60), {}),
+        (lambda: files.delete(KEY), {"DeleteObject": 1}),
+    ]
+    for thing, cost in costs:
+        with count_requests(s3) as counted:
+            thing()
+        assert counted == cost
+
+
+def test_a_bucket_that_is_not_there_is_refused_by_name(s3: Any) -> None:
+    with pytest.raises(VendorRejected, match="NoSuchBucket"):
+        S3Files("nowhere-at-all", s3).get(KEY)
