@@ -15,7 +15,7 @@ from botocore.config import Config
 from chalicelib.adapters.memory import MemoryFiles
 from chalicelib.adapters.s3_files import S3Files
 from chalicelib.ports import Files, VendorRejected
-from tests.contract.stores import REGION
+from infra.local.cloud import REGION
 from tests.support import count_requests
 
 PDF = "application/pdf"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
 from pynamodb.connection import Connection
 
@@ -19,7 +20,8 @@ from chalicelib.adapters.dynamodb.case_log import DynamoCaseLog
 from chalicelib.adapters.dynamodb.lookups import DynamoLookups
 from chalicelib.adapters.dynamodb.read_model import DynamoReadModel
 from chalicelib.ports import Note, VendorRejected, VendorTemporary, VendorUnknown, VersionTaken
-from tests.contract.stores import REGION, DynamoStore, table_definition
+from infra.local.cloud import REGION
+from tests.contract.stores import DynamoStore, table_definition
 from tests.contract.test_store_case_log import CASE, NOW, a_chain, a_commit, a_submission
 from tests.contract.test_store_read_model import POLICE, a_row
 from tests.contract.test_store_records import a_certificate, a_message
@@ -243,14 +245,14 @@ class _Raw:
 
 def failure(code: str, status: int = 400, **more: Any) -> AWSResponse:
     body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **more}).encode()
-    return AWSResponse("http://127.0.0.1", status, {"content-type": "application/x-amz-json-1.0"}, _Raw(body))
+    return AWSResponse("http://127.0.0.1", status, HTTPHeaders(), _Raw(body))
 
 
 def cancelled(*reasons: Mapping[str, Any]) -> AWSResponse:
     return failure("TransactionCanceledException", CancellationReasons=list(reasons))
 
 
-SUCCESS = AWSResponse("http://127.0.0.1", 200, {}, _Raw(b"{}"))
+SUCCESS = AWSResponse("http://127.0.0.1", 200, HTTPHeaders(), _Raw(b"{}"))
 
 
 class Answers:

@@ -15,7 +15,7 @@ from chalicelib.adapters.memory import MemoryStepQueue
 from chalicelib.adapters.sqs_steps import SqsStepQueue
 from chalicelib.domain.due import Kind, Step
 from chalicelib.ports import StepQueue, VendorTemporary
-from tests.contract.stores import REGION
+from infra.local.cloud import REGION
 from tests.support import count_requests, hooked
 
 CASE = "D7K3-M9QF-2XHVA"
