@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -30,6 +32,7 @@ class Child:
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
+        self.command = list(command)
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -41,6 +44,10 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def await_answer(self, url: str, seconds: float = 120) -> None:
         """Wait until ``url`` answers a GET with anything but a 5xx.
@@ -78,6 +85,38 @@ class Child:
             _kill_group(self._process)
             return False
         return True
+
+
+def remember(children: Iterable[Child], file: Path) -> None:
+    """Write down what runs, for ``end_left_behind``. Only the user may read it: a command line may hold a key."""
+    file.touch(mode=0o600)
+    file.write_text(json.dumps([{"pid": child.pid, "command": child.command} for child in children]))
+
+
+def end_left_behind(file: Path, seconds: float = 60) -> None:
+    """End what a killed hall left behind. Asked politely, its parts still save what they have.
+
+    TimeoutError: one does not end.
+    """
+    written: list[dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else []
+    left = [one["pid"] for one in written if _command(one["pid"]) == " ".join(one["command"])]
+    for pid in left:
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    for pid in left:
+        while _command(pid):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Process {pid} of an earlier hall does not end.")
+            _pause()
+
+
+def _command(pid: int) -> str:
+    """The command line of a process, "" if there is none."""
+    found = subprocess.run(
+        ["ps", "-ww", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, command = found.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else command.strip()
 
 
 def tail(log: Path, lines: int = 20) -> str:

@@ -20,9 +20,11 @@ from types import FrameType
 from typing import NoReturn
 
 from infra.local import cloud, deployment, ports, secrets, staff
-from infra.local.children import Child, ChildDied
+from infra.local.children import Child, ChildDied, end_left_behind, remember
 from infra.local.deployment import DeploymentFailed, Stack
 from infra.local.layout import BadSetting, Layout
+
+CLOSING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Trouble(Exception):
@@ -34,13 +36,16 @@ class Told(BaseException):
 
 
 def main() -> None:
-    """Open the hall; closed by SIGINT or SIGTERM. Exit code 1: it could not be opened, or a part of it died."""
+    """Open the hall until Ctrl-C, SIGTERM or the terminal's end.
+
+    Exit code 1: it could not be opened, or a part of it died.
+    """
     parser = argparse.ArgumentParser(prog="hall", description="The whole hall on this machine.")
     parser.add_argument(
         "--ready-file", type=Path, help="where to write all addresses once the hall is open (default: STATE/hall.json)"
     )
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in CLOSING:
         signal.signal(number, _told)
     cloud.forget_the_users_own(os.environ)
     try:
@@ -60,6 +65,8 @@ def run(layout: Layout, ready: Path) -> NoReturn:
     layout.logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as closing:
         closing.enter_context(_alone(layout))
+        end_left_behind(layout.running)
+        closing.callback(layout.running.unlink, missing_ok=True)
         if taken := ports.taken(layout.ports):
             raise Trouble("\n".join(taken))
         ready.unlink(missing_ok=True)
@@ -72,7 +79,11 @@ def run(layout: Layout, ready: Path) -> NoReturn:
 def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.SimpleQueue[Child]) -> None:
     """All stages. What takes a while to answer is started first and waited for when it is needed."""
 
+    kept: list[Child] = []
+
     def keep(child: Child) -> Child:
+        kept.append(child)
+        remember(kept, layout.running)
         closing.callback(_close, child)
         child.watch(endings)
         return child
@@ -240,8 +251,8 @@ def _close(child: Child) -> None:
 
 def _told(_number: int, _frame: FrameType | None) -> NoReturn:
     """The first signal closes the hall; further ones don't disturb the closing."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    for number in CLOSING:
+        signal.signal(number, signal.SIG_IGN)
     print(flush=True)
     raise Told
 

@@ -89,6 +89,11 @@ class Layout:
         return self.state / "hall.lock"
 
     @property
+    def running(self) -> Path:
+        """The processes of the open hall."""
+        return self.state / "running.json"
+
+    @property
     def ready(self) -> Path:
         return self.state / "hall.json"
 

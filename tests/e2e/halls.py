@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.bootstrap import EMULATOR, prepare
+from infra.local.children import end_left_behind
 from infra.local.layout import PORTS, ROOT, Layout
 
 PATIENCE_S = 300
@@ -62,6 +63,8 @@ def open_hall(state: Path, ports: Mapping[str, str]) -> Iterator[Hall]:
     """A hall that is open; it is closed at the end, if the test has not done so."""
     state.mkdir(parents=True, exist_ok=True)
     output, ready = state / "output.txt", state / "hall.json"
+    ready.unlink(missing_ok=True)
+    layout = Layout.from_env({**ports, "STATE": str(state)})
     process = start(state, ports, output)
     try:
         deadline = time.monotonic() + PATIENCE_S
@@ -69,8 +72,9 @@ def open_hall(state: Path, ports: Mapping[str, str]) -> Iterator[Hall]:
             assert process.poll() is None, output.read_text()
             assert time.monotonic() < deadline, output.read_text()
             time.sleep(0.1)
-        yield Hall(Layout.from_env(dict(ports) | {"STATE": str(state)}), process, json.loads(ready.read_text()), output)
+        yield Hall(layout, process, json.loads(ready.read_text()), output)
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait(PATIENCE_S)
+        end_left_behind(layout.running)

@@ -141,6 +141,17 @@ def test_a_hall_that_was_closed_opens_with_what_it_had(tmp_path: Path) -> None:
         _a_part_that_dies_closes_the_hall_and_says_why(second, ports)
 
 
+def test_a_hall_that_was_killed_opens_with_what_it_had(tmp_path: Path) -> None:
+    ports = free_ports()
+    with open_hall(tmp_path, ports) as killed:
+        aws(killed, "sns").publish(PhoneNumber="+8613800000003", Message="kept")
+        killed.process.kill()
+        killed.process.wait()
+        assert holder(int(ports["AWS_PORT"])), "its parts are left behind"
+    with open_hall(tmp_path, ports) as again:
+        assert [one["text"] for one in get(again, "/_local/messages", to="+8613800000003").json()] == ["kept"]
+
+
 def _a_part_that_dies_closes_the_hall_and_says_why(hall: Hall, ports: dict[str, str]) -> None:
     counterpart = int(holder(int(ports["COURIER_PORT"])).removeprefix("pid ").split(":")[0])
     os.kill(counterpart, signal.SIGKILL)
