@@ -17,6 +17,7 @@ from infra.local.stripe_counterpart.ledger import Ledger
 from infra.local.stripe_counterpart.store import Json, Store
 
 NOW = 1_790_000_000
+SESSION_END = NOW + 3600
 SESSION = {
     "mode": "payment",
     "line_items": [
@@ -30,7 +31,7 @@ SESSION = {
     "payment_intent_data": {"metadata": {"case": "D7K3-M9QF-2XHVA"}},
     "success_url": "https://hall.example/t/x",
     "cancel_url": "https://hall.example/t/x",
-    "expires_at": NOW + 3600,
+    "expires_at": SESSION_END,
     "locale": "zh",
     "submit_type": "pay",
 }
@@ -236,6 +237,23 @@ def test_a_misfit_deep_within_would_be_found(ledger: Ledger) -> None:
         "Session.line_items.data[0].price.unit_amount_decimal: 1200 is no <class 'decimal.Decimal'>",
         "Session.payment_intent.latest_charge.refunds.data[0].amount: '500' is no <class 'int'>",
     ]
+
+
+# --- time
+
+
+def test_sessions_expire_when_their_time_is_over_though_nobody_asks(ledger: Ledger) -> None:
+    first, second = opened(ledger)["id"], paid(ledger)["id"]
+    ledger.now = SESSION_END - 1
+    ledger.expire_lapsed()
+    assert ledger.store.get("checkout.session", first)["status"] == "open"
+    ledger.now = SESSION_END
+    ledger.expire_lapsed()
+    ledger.expire_lapsed()
+    assert ledger.store.get("checkout.session", first)["status"] == "expired"
+    assert ledger.store.get("checkout.session", second)["status"] == "complete"
+    expiries, _ = ledger.store.page("event", {"type": "checkout.session.expired"}, 10)
+    assert [event["data"]["object"]["id"] for event in expiries] == [first]
 
 
 # --- parameters
