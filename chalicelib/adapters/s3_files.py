@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -25,8 +26,9 @@ _FOR_NOW = frozenset({_RACED, "SlowDown", "ServiceUnavailable", "RequestTimeout"
 _TRIES = 3
 
 
+@cache
 def s3_client() -> S3Client:
-    """Signature version 4, which presigned posts need in every region; short time-outs, few retries."""
+    """One for all buckets. Signature version 4, which presigned posts need in every region."""
     return boto3.client(
         "s3",
         config=Config(

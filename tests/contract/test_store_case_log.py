@@ -90,6 +90,12 @@ def test_texts_of_any_script_come_back_exactly(log: CaseLog, text: str) -> None:
     assert record.commits == (a_commit(told=text),)
 
 
+def test_a_text_that_no_encoding_has_is_refused_before_anything_is_written(log: CaseLog) -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        log.append(a_commit(), a_submission(name="\ud800"))
+    assert log.load(CASE) is None
+
+
 def test_numbers_stay_the_numbers_they_were(log: CaseLog) -> None:
     answers = {
         "integer": 12345678901234567890123,
