@@ -51,7 +51,7 @@ def _shown(call: Call, staff: Staff, case: str) -> Response:
     query=("state", "department", "limit", "cursor", "lang"),
     security=BEARER,
     gives={200: "Queue"},
-    refuses=("forbidden", "invalid_cursor"),
+    refuses=("forbidden", "invalid_cursor", "malformed_request"),
 )
 def show_queue(call: Call) -> dict[str, Any]:
     """What waits: for a reviewer in their department, for a clerk at the front desk; all of it for the rest."""
@@ -71,8 +71,7 @@ def show_queue(call: Call) -> dict[str, Any]:
     refuses=("forbidden", "unknown_case"),
 )
 def show(call: Call, case: str) -> Response:
-    """A case: status, log, and only the answers that one's own tasks read. A clerk sees the applicant's name,
-    supervisors and auditors no answers at all."""
+    """A case, with only the answers that one's own tasks read; a clerk sees a name, supervisors and auditors none."""
     return _shown(call, _staff(call), case)
 
 
@@ -189,7 +188,13 @@ def audit(call: Call, case: str) -> dict[str, Any]:
     return present.audit(desk.audit(call.hall, _staff(call), case), call.hall.calendar.zone)
 
 
-@area.get("/v1/desk/inbox", query=("state",), security=BEARER, gives={200: "Messages"}, refuses=("forbidden",))
+@area.get(
+    "/v1/desk/inbox",
+    query=("state",),
+    security=BEARER,
+    gives={200: "Messages"},
+    refuses=("forbidden", "malformed_request"),
+)
 def list_inbox(call: Call) -> dict[str, Any]:
     """What vendors told the hall and could not be applied (`failed`), or has not been yet (`new`); no bodies."""
     staff, state = _staff(call), call.query("state", _STATES[0])

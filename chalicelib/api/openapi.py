@@ -99,7 +99,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         if shape:
             given["content"] = _content(operation.produces, shape)
         elif operation.produces != JSON:
-            given["content"] = {operation.produces: {"schema": {"type": "string"}}}
+            given["content"] = {operation.produces: {"schema": {}}}
         found[str(status)] = given
     return found
 

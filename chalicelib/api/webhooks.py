@@ -18,7 +18,7 @@ def _headers(call: Call) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in call.request.headers.items()}
 
 
-@area.post("/webhooks/stripe", gives={200: "Received"}, refuses=("bad_signature",))
+@area.post("/webhooks/stripe", gives={200: "Received"}, refuses=("bad_signature", "body_too_large"))
 def take_payment_event(call: Call) -> dict[str, bool]:
     """An event of Stripe. A repeated one is acknowledged, and stored once."""
     try:
@@ -28,7 +28,12 @@ def take_payment_event(call: Call) -> dict[str, bool]:
     return {"received": True}
 
 
-@area.post("/webhooks/couriers/{courier}/{token}", gives={200: "", 401: ""}, refuses=("not_found",), produces="*/*")
+@area.post(
+    "/webhooks/couriers/{courier}/{token}",
+    gives={200: "", 401: ""},
+    refuses=("not_found", "body_too_large"),
+    produces="*/*",
+)
 def take_courier_push(call: Call, courier: str, token: str) -> Response:
     """News of a courier, answered in its own form."""
     if courier not in call.hall.courier_codes:

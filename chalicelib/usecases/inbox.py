@@ -36,7 +36,7 @@ def try_apply(hall: Hall, message: InboxMessage) -> bool:
         # The text of an unforeseen error may quote the message; its type does not.
         reason = error.code if isinstance(error, (DomainError, VendorRejected)) else type(error).__name__
         hall.inbox.set_state(message.id, "failed", reason)
-        log.warning("inbox message failed", extra={"message": message.id, "error": reason})
+        log.warning("inbox message failed", extra={"inbox": message.id, "error": reason})
         return False
     hall.inbox.set_state(message.id, "applied")
     return True
