@@ -19,6 +19,11 @@ area = Area("openapi")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _ALWAYS = ("internal_error", "too_many_requests")
 _WITH_BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "malformed_request")
+_BY_SECURITY: Mapping[str, tuple[str, ...]] = {
+    "": (),
+    "applicant": ("unauthorized",),
+    "desk": ("unauthorized", "vendor_unavailable"),  # the issuer's keys may be out of reach
+}
 _SECURITY: Mapping[str, str] = {
     "applicant": "The token of POST /v1/track/{tracking}/sessions",
     "desk": "A token of the desk's OpenID Connect issuer; groups role:… and department:…",
@@ -89,9 +94,9 @@ def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     codes = (*operation.refuses, *_ALWAYS, *(_WITH_BODY if operation.body else ()))
-    codes += ("unauthorized",) if operation.security else ()
+    codes += _BY_SECURITY[operation.security]
     found: dict[str, Any] = {}
-    for code in sorted(codes, key=lambda code: (STATUS[code], code)):
+    for code in sorted(set(codes), key=lambda code: (STATUS[code], code)):
         refused = found.setdefault(str(STATUS[code]), {"description": "", "content": _content(PROBLEM, "Problem")})
         refused["description"] = f"{refused['description']} `{code}`".strip()
     for status, shape in operation.gives.items():

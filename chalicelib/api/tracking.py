@@ -33,7 +33,9 @@ def show_qr(call: Call, tracking: str) -> Response:
     return Response(qr_svg(address, title=case.number), {"Content-Type": SVG}, 200)
 
 
-@area.post("/v1/track/{tracking}/codes", gives={202: ""}, refuses=("unknown_tracking", "too_many_codes"))
+@area.post(
+    "/v1/track/{tracking}/codes", gives={202: ""}, refuses=("unknown_tracking", "too_many_codes", "vendor_unavailable")
+)
 def send_code(call: Call, tracking: str) -> Response:
     """Send a six-digit code to the applicant's phone; it is good for ten minutes."""
     from chalicelib.usecases import access

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import app
 from chalicelib import texts
 from chalicelib.api.errors import RETRY_AFTER, STATUS
 from chalicelib.ports import Checkout, VendorTemporary
@@ -100,6 +102,28 @@ def test_the_form_of_a_service_stands_alone(api: Api) -> None:
 
 def test_the_keys_of_the_seals_are_published(api: Api) -> None:
     assert api.get("/.well-known/jwks.json").json == {"keys": [api.hall.signer.public_jwk()]}
+
+
+def test_what_the_gateway_hands_on_is_read_as_it_is(api: Api) -> None:
+    event: dict[str, Any] = {
+        "requestContext": {"httpMethod": "POST", "resourcePath": "/v1/cases", "requestId": "gateway-1"},
+        "headers": {"content-type": "application/json", "idempotency-key": "key-00000001"},
+        "pathParameters": None,
+        "multiValueQueryStringParameters": None,
+        "stageVariables": None,
+    }
+
+    def answered(**body: Any) -> tuple[int, dict[str, Any]]:
+        answer = app({**event, **body}, None)
+        assert answer["headers"]["X-Request-Id"] == "gateway-1"
+        return answer["statusCode"], json.loads(answer["body"])
+
+    form = json.dumps({"service": RESIDENCE, "answers": RESIDENCE_ANSWERS})
+    assert answered(body=form, isBase64Encoded=False)[0] == 201
+    assert answered(body=b64encode(form.encode()).decode(), isBase64Encoded=True)[0] == 201
+    for body, encoded in (("\ud800", False), ("no base64 ü", True), ("x", True), (None, False)):
+        status, problem = answered(body=body, isBase64Encoded=encoded)
+        assert (status, problem["code"]) == (400, "malformed_json")
 
 
 # --- failures ---
