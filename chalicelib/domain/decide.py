@@ -439,7 +439,7 @@ def _task_starts(case: Case, command: c.Command) -> Events:
 def _refunds(case: Case, command: c.Command) -> Events:
     """Money that goes back: surplus payments whole, and the lines that an early end or a broken promise gives back."""
     for payment in case.payments:
-        if payment.surplus and not case.refunded(payment.id):
+        if payment.surplus and case.refunded(payment.id) < payment.amount:
             return (_refund(case, command, payment.id, payment.amount, (), "surplus"),)
     kept = case.payment
     if kept is None:

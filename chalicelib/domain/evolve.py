@@ -177,7 +177,8 @@ def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
         return case
     move = Move(event.state, event.happened_at, event.code, event.identity, event.undoes)
     waybill = before.waybill or event.waybill
-    after = replace(before, waybill=waybill, booked=True, ending="", moves=(*before.moves, move))
+    ending = before.ending if before.ending == "kept" else ""  # a courier that reports has the order after all
+    after = replace(before, waybill=waybill, booked=True, ending=ending, moves=(*before.moves, move))
     case = case.with_shipment(after)
     if after.leg is not Leg.PICKUP and after.state == "returned" != before.state:
         case = replace(case, packing=None)  # the envelope is back at the hall and waits for a new dispatch

@@ -45,12 +45,17 @@ def standing(moves: Sequence[Move]) -> tuple[Move, ...]:
 
 
 def state_of(moves: Sequence[Move]) -> str:
-    """The canonical state of a shipment: final states hold, and a cancellation of what has left is an exception."""
+    """The canonical state of a shipment: final states hold, and a cancellation of what has left is an exception.
+
+    A cancelled shipment that a courier carries all the same is under way: the papers count, not the paperwork.
+    """
     state = "ordered"
     left = False
     for move in standing(moves):
-        if state in FINAL:
+        if state in ("delivered", "returned"):
             break
+        if state == "cancelled" and move.state not in UNDER_WAY:
+            continue
         state = "exception" if move.state == "cancelled" and left else move.state
         left = left or move.state in UNDER_WAY
     return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from chalicelib.domain.case import Case, IssuedCertificate
@@ -16,6 +16,7 @@ from chalicelib.domain.service import Task
 from chalicelib.forms.parties import holder
 from chalicelib.forms.pointers import get
 from chalicelib.ports import CertificateDocument, CertificateRecord, Note
+from chalicelib.texts import DEFAULT
 from chalicelib.usecases.execute import Loaded, execute, make_note
 from chalicelib.usecases.hall import Hall
 
@@ -28,7 +29,7 @@ def issue(hall: Hall, loaded: Loaded, task_code: str) -> None:
     assert task.certificate is not None
     issued_at = _issued_at(case)
     number = certificate_number(case.number, task.certificate.code, hall.mac_key)
-    valid_until = _valid_until(issued_at, task)
+    valid_until = _valid_until(issued_at, task, case.calendar.zone)
     record = CertificateRecord(
         number=number,
         case=case.number,
@@ -57,9 +58,9 @@ def _issued_at(case: Case) -> datetime:
     return max(task.decided_at for task in case.tasks if task.decided_at)
 
 
-def _valid_until(issued_at: datetime, task: Task) -> date | None:
+def _valid_until(issued_at: datetime, task: Task, zone: tzinfo) -> date | None:
     days = task.certificate.valid_days if task.certificate else None
-    return issued_at.date() + timedelta(days=days) if days else None
+    return issued_at.astimezone(zone).date() + timedelta(days=days) if days else None
 
 
 def file_key(case: str, number: str) -> str:
@@ -68,7 +69,8 @@ def file_key(case: str, number: str) -> str:
 
 def _typeset(hall: Hall, case: Case, task: Task, record: CertificateRecord, answers: Mapping[str, Any]) -> bytes:
     assert task.certificate is not None
-    definition = hall.catalogue.definition(case.service.id, case.service.version, case.language)
+    # The sheet is written in the hall's own language, whatever language the applicant reads.
+    definition = hall.catalogue.definition(case.service.id, case.service.version, DEFAULT)
     terms = next(item for item in definition["tasks"] if item["code"] == task.code)
     certificate = terms["certificate"]
     claims = seal_claims(hall.url, record, case.calendar.zone)
@@ -77,7 +79,7 @@ def _typeset(hall: Hall, case: Case, task: Task, record: CertificateRecord, answ
         title=certificate["title"],
         service=case.service.id,
         version=case.service.version,
-        language=case.language,
+        language=DEFAULT,
         issued_at=record.issued_at.astimezone(case.calendar.zone).date(),
         valid_until=record.valid_until,
         issuer=definition["departments"][task.department],

@@ -13,7 +13,7 @@ from chalicelib.domain.numbers import tracking_code
 from chalicelib.usecases.execute import Loaded, append, execute, load
 from chalicelib.usecases.hall import Hall
 
-CHECKOUT_OPEN = timedelta(hours=23)  # Stripe allows 24 at most
+CHECKOUT_OPEN = timedelta(hours=23)  # from the full hour; Stripe allows 24 at most
 BY = "payments"
 
 
@@ -44,17 +44,18 @@ def open_checkout(hall: Hall, number: str) -> str:
 
 
 def ask_for_checkout(hall: Hall, case: Case) -> RecordCheckout:
-    """Open the case's next checkout. The key is deterministic: two requests at once open one."""
+    """Open the case's next checkout. Key and content are deterministic within the hour: two requests at once open one."""
+    expires_at = hall.now().replace(minute=0, second=0, microsecond=0) + CHECKOUT_OPEN
     definition = hall.catalogue.definition(case.service.id, case.service.version, case.language)
     titles = {line["code"]: line["title"] for line in definition["fee"]["lines"]}
     checkout = hall.payments.open_checkout(
-        f"{case.number}-checkout-{len(case.checkouts) + 1}",
+        f"{case.number}-checkout-{len(case.checkouts) + 1}-{expires_at:%m%d%H}",
         case.number,
         [ports.CheckoutLine(line.code, titles[line.code], line.amount) for line in case.lines if line.amount],
         case.service.currency,
         language=case.language,
         return_url=f"{hall.url}/t/{tracking_code(hall.mac_key, case.number)}",
-        expires_at=hall.now() + CHECKOUT_OPEN,
+        expires_at=expires_at,
     )
     return record_of(hall, checkout)
 
