@@ -87,6 +87,7 @@ def _environment(layout: Layout) -> dict[str, str]:
         "S3_DATA_DIR": str(layout.cloud / "s3"),
         "TMPDIR": str(scratch(layout)),
         "LAMBDA_EXECUTOR": "local",  # subprocesses; no Docker
+        "LAMBDA_WARM_TTL_SECONDS": "3600",  # to unpack a function takes seconds here
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }

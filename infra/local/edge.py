@@ -27,13 +27,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from infra.local import cloud
-from infra.local.layout import LOOPBACK, ROOT, Layout
+from infra.local.layout import AT_ONCE, LOOPBACK, ROOT, Layout
 from infra.local.messages import Messages
 from infra.local.staff import Desk, roster
 
 STATIC = ROOT / "build/static"
 TIMEOUT_S = 60  # CloudFront's longest for an origin
-AT_ONCE = 4 * (os.cpu_count() or 1)  # further requests wait: unlike AWS, one machine gains nothing by more functions
 _COLLECT_EVERY_S = 2.0
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _HOP_BY_HOP = frozenset(

@@ -106,6 +106,7 @@ def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.Si
         carry.await_answer(layout.courier_url)
     with stage("The door"):
         door.await_answer(f"{layout.hall_url}/healthz")
+    deployment.warm_up(layout, stack)
     write_ready(layout, stack, ready)
     print(welcome(layout, keys), flush=True)
 

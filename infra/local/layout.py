@@ -10,6 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 
+# So many requests at once go to functions; further ones wait. Unlike AWS, one machine gains nothing by more functions,
+# and to unpack another one takes it seconds.
+AT_ONCE = 2 * (os.cpu_count() or 2)
+
 PORTS: Mapping[str, int] = {"PORT": 8000, "AWS_PORT": 4566, "STRIPE_PORT": 8420, "COURIER_PORT": 8430}
 
 
