@@ -34,7 +34,7 @@ class Child:
         self.name = name
         self.command = list(command)
         self.log = log
-        with log.open("ab") as output:
+        with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
