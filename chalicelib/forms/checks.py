@@ -52,7 +52,10 @@ def identity(applicant: Mapping[str, Any], _: Moment | None) -> Found:
 
 
 def window(chosen: Mapping[str, Any], moment: Moment | None) -> Found:
-    """A window that a courier can keep: still to come, within working hours of one working day, an hour or longer."""
+    """A window that a courier can keep: still to come, within the hours of one day, an hour or longer.
+
+    Couriers collect on every day of the year; what the pages offer are the hall's next working days.
+    """
     start, end = (_instant(chosen.get(name)) for name in ("start", "end"))
     if start and end and end - start < SHORTEST:
         yield ("end",), "window_too_short"
@@ -71,10 +74,8 @@ def _start_fault(start: datetime, moment: Moment) -> str | None:
         return "window_in_the_past"
     if start > moment.now + FURTHEST:
         return "window_too_far"
-    local = start.astimezone(moment.calendar.zone)
-    if not moment.calendar.is_working_day(local.date()):
-        return "not_a_working_day"
-    return None if OPENS <= local.time() < CLOSES else "outside_working_hours"
+    local = start.astimezone(moment.calendar.zone).time()
+    return None if OPENS <= local < CLOSES else "outside_working_hours"
 
 
 def _same_working_hours(start: datetime, end: datetime, calendar: Calendar) -> bool:

@@ -30,11 +30,8 @@ MESSAGES: dict[str, dict[str, str]] = {
         "id_number_checksum": "身份证件号码有误，请逐位核对",
         "window_in_the_past": "请选择晚于当前时间的时段",
         "window_too_far": "请选择30天以内的日期",
-        "not_a_working_day": "请选择工作日",
         "outside_working_hours": "请选择8:00至20:00之间的时间",
         "window_too_short": "时段至少1小时",
-        "upload_missing": "请上传“{title}”",
-        "upload_not_in_list": "本事项的材料清单中没有此项，无需上传",
     },
     "en": {
         "missing": "Enter “{title}”",
@@ -61,11 +58,8 @@ MESSAGES: dict[str, dict[str, str]] = {
         "id_number_checksum": "Check the identity number digit by digit",
         "window_in_the_past": "Choose a time that is still to come",
         "window_too_far": "Choose a day within the next 30 days",
-        "not_a_working_day": "Choose a working day",
         "outside_working_hours": "Choose a time between 8:00 and 20:00",
         "window_too_short": "Leave at least one hour",
-        "upload_missing": "Upload “{title}”",
-        "upload_not_in_list": "This service asks for no such material; take it out",
     },
 }
 

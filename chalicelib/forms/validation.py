@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.clock import Calendar
-from chalicelib.domain.service import Service
-from chalicelib.forms.catalogue import Catalogue
 from chalicelib.forms.checks import CHECKS, Moment
 from chalicelib.forms.formats import FORMATS
 from chalicelib.forms.messages import DEFAULT_LANGUAGE, message
@@ -92,52 +90,6 @@ def validate(
             worst[path] = code, limit, own
     ordered = sorted(worst, key=lambda path: _position(form, path))
     return [_fault(form, path, *worst[path], lang) for path in ordered[:MAX_FAULTS]]
-
-
-def validate_uploads(definition: Mapping[str, Any], uploads: Any, lang: str = DEFAULT_LANGUAGE) -> list[Fault]:
-    """Required materials that were not uploaded, and uploads that the service's list does not name (清单式受理).
-
-    ``definition`` is the catalogue's, ``uploads`` maps materials to lists of uploads' ids. Pointers are
-    ``/uploads/<material>``. Never raises.
-    """
-    if not isinstance(uploads, Mapping) or flaws(uploads):
-        return [_upload_fault((), "wrong_type", lang)]
-    wanted = {material["code"]: material for material in definition.get("materials", ()) if material.get("upload")}
-    faults = []
-    for code, material in wanted.items():
-        given = uploads.get(code, [])
-        if not isinstance(given, list | tuple) or not all(isinstance(upload, str) for upload in given):
-            faults.append(_upload_fault((code,), "wrong_type", lang, material["title"]))
-        elif not given and material.get("required", True) and "held_certificate" not in material:
-            faults.append(_upload_fault((code,), "upload_missing", lang, material["title"]))
-    unknown = sorted(uploads.keys() - wanted.keys())
-    return faults + [_upload_fault((code,), "upload_not_in_list", lang) for code in unknown[:MAX_FAULTS]]
-
-
-def _upload_fault(path: Path, code: str, lang: str, title: str = "") -> Fault:
-    return Fault(join(("uploads", *path)), code, message(code, lang, title, ""))
-
-
-class Application(Protocol):
-    """What an applicant sends, as far as it is validated here."""
-
-    @property
-    def language(self) -> str: ...
-    @property
-    def answers(self) -> Mapping[str, Any]: ...
-    @property
-    def uploads(self) -> Mapping[str, Sequence[str]]: ...
-
-
-def validate_application(
-    catalogue: Catalogue, service: Service, application: Application, *, now: datetime, calendar: Calendar
-) -> list[Fault]:
-    """Every fault of an application for this version of a service: its answers, then its uploads."""
-    lang = application.language
-    form = catalogue.form(service.id, service.version, lang)
-    definition = catalogue.definition(service.id, service.version, lang)
-    faults = validate(form, application.answers, lang, now=now, calendar=calendar)
-    return faults + validate_uploads(definition, application.uploads, lang)
 
 
 def _fault(form: Mapping[str, Any], path: Path, code: str, limit: Any, own: str, lang: str) -> Fault:
