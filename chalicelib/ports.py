@@ -137,6 +137,11 @@ class Courier(Protocol):
     @property
     def code(self) -> str: ...
 
+    @property
+    def finds_by_order(self) -> bool:
+        """Whether ``query`` finds a shipment by our order number alone, so that None means that there is none."""
+        ...
+
     def order(self, order: CourierOrder) -> Shipment:
         """Order a shipment; the same ``order.number`` again gives the same shipment, never a second one."""
         ...

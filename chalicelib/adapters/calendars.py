@@ -27,7 +27,7 @@ def _is_working_day(country: str, day: date) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _holidays(country: str, year: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the library's own class
+def _holidays(country: str, year: int):  # type: ignore[no-untyped-def]
     import holidays
 
     return holidays.country_holidays(country, years=year)

@@ -78,16 +78,27 @@ def cancel_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     leg, attempt = parse_subject(subject)
     shipment = loaded.case.shipment(leg, attempt)
     assert shipment is not None
-    courier = hall.courier(shipment.courier)
+    known = ports.Shipment(shipment.order, shipment.waybill) if shipment.booked else _find(hall, loaded, shipment)
     done = True
-    known = courier.query(shipment.order, shipment.waybill)
     if known is not None:
         try:
-            courier.cancel(shipment.order, known.waybill or shipment.waybill)
+            hall.courier(shipment.courier).cancel(shipment.order, known.waybill)
         except ports.VendorRejected:
             done = False
     command = RecordCancellation(at=hall.now(), by=by(shipment), leg=leg, attempt=attempt, done=done)
     execute(hall, loaded.case.number, lambda _: command)
+
+
+def _find(hall: Hall, loaded: Loaded, shipment: Shipment) -> ports.Shipment | None:
+    """What the courier knows of an order that was never answered: it may have been booked all the same."""
+    courier = hall.courier(shipment.courier)
+    if courier.finds_by_order:
+        return courier.query(shipment.order, "")
+    try:
+        # It can't be asked for by our number: the very same order once more tells its waybill.
+        return courier.order(_order(hall, loaded.record, shipment))
+    except ports.VendorRejected:
+        return None
 
 
 def ask_courier(hall: Hall, loaded: Loaded, subject: str) -> None:

@@ -118,6 +118,7 @@ class EmsCourier:
     """
 
     code = "ems"
+    finds_by_order = False  # EMS is asked by waybill only
 
     def __init__(
         self,

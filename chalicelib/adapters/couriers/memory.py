@@ -13,6 +13,8 @@ _BEFORE_PICKUP = frozenset({"ordered", "pickup_scheduled", "cancelled"})
 class MemoryCourier:
     """Shipments in a dictionary. Set ``refuse`` or ``timeout_after_booking`` to how many next orders shall fail so."""
 
+    finds_by_order = True
+
     def __init__(self, code: str = "memory") -> None:
         self.code = code
         self.refuse = 0

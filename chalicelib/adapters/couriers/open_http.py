@@ -36,6 +36,8 @@ class OpenCourier:
     ``url`` is the courier's address without a slash at its end, ``secret`` the shared ``whsec_…``.
     """
 
+    finds_by_order = True
+
     def __init__(
         self,
         url: str,
