@@ -1,6 +1,7 @@
 """Short texts in the hall's languages: messages to applicants, error texts, titles of states. One JSON file a language.
 
-English is the source; a text that a language lacks is shown in English. Adding a language is adding a file.
+English is the source; a text that a language lacks is shown in English. Adding a language is adding a file. A package
+may have ``locales`` of its own: its name is the ``room``.
 """
 
 from __future__ import annotations
@@ -11,27 +12,28 @@ from importlib.resources import files
 
 DEFAULT = "zh-CN"
 SOURCE = "en"
+ROOM = "chalicelib"
 
 
 @cache
 def languages() -> tuple[str, ...]:
     """Codes of the languages there are, the hall's default first."""
-    found = sorted(p.name.removesuffix(".json") for p in files("chalicelib").joinpath("locales").iterdir())
+    found = sorted(p.name.removesuffix(".json") for p in files(ROOM).joinpath("locales").iterdir())
     return (DEFAULT, *(code for code in found if code != DEFAULT))
 
 
 @cache
-def catalogue(language: str) -> dict[str, str]:
+def catalogue(language: str, room: str = ROOM) -> dict[str, str]:
     """Key → text of one language."""
-    path = files("chalicelib").joinpath("locales", f"{language}.json")
+    path = files(room).joinpath("locales", f"{language}.json")
     texts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return texts
 
 
-def text(key: str, language: str, **values: object) -> str:
+def text(key: str, language: str, *, room: str = ROOM, **values: object) -> str:
     """The text with its values filled in; KeyError for a key that even the source language lacks."""
-    found = catalogue(language).get(key) if language in languages() else None
-    return (found or catalogue(SOURCE)[key]).format(**values)
+    found = catalogue(language, room).get(key) if language in languages() else None
+    return (found or catalogue(SOURCE, room)[key]).format(**values)
 
 
 def best_language(wanted: str) -> str:

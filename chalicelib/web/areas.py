@@ -1,0 +1,8 @@
+"""All pages."""
+
+from __future__ import annotations
+
+from chalicelib.web import apply, case, services, tracking, verify
+from chalicelib.web.edge import Pages
+
+PAGES: tuple[Pages, ...] = (services.pages, apply.pages, tracking.pages, case.pages, verify.pages)

@@ -1,0 +1,41 @@
+"""Templates to HTML. Jinja2 is imported by the first page, so that no other call pays for it."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.texts import languages
+from chalicelib.web import statics, words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(template: str, language: str, values: dict[str, Any]) -> str:
+    """A template of ``templates/`` as HTML. Everything that is not a template's own is escaped.
+
+    Templates have ``t(key, **values)``, ``money``, ``day``, ``moment``, ``window`` in the language of the page.
+    """
+    tools = {name: partial(_last, getattr(words, name), language) for name in ("money", "day", "moment", "window")}
+    given = {
+        "t": lambda key, **filled: words.say(key, language, **filled),
+        "language": language,
+        "languages": languages(),
+        "knows": words.knows,
+        "static": statics.address,
+    }
+    return _environment().get_template(template).render(tools | given | values)
+
+
+def _last(tool: Any, language: str, *values: Any) -> str:
+    return str(tool(*values, language))
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
+
+    macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
+    loader = ChoiceLoader([macros, PackageLoader("chalicelib.web")])
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False)

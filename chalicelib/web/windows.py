@@ -1,0 +1,38 @@
+"""When a courier may call, as choices: the next working days, in parts of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+
+from chalicelib.domain.clock import DAY, Calendar
+from chalicelib.web import words
+from chalicelib.web.answers import WINDOW_SEPARATOR
+from chalicelib.web.questions import Choice
+
+DAYS = 6
+PARTS_OF_DAY = ((time(9), time(12)), (time(13), time(18)), (time(18), time(20)))
+NOTICE = timedelta(hours=2)  # for the courier, and for the applicant to gather the papers
+
+
+def choices(now: datetime, calendar: Calendar, language: str) -> tuple[Choice, ...]:
+    """Windows from ``now`` on; a value is what ``answers`` reads."""
+    return tuple(_choice(start, end, language) for start, end in _windows(now, calendar))
+
+
+def _choice(start: datetime, end: datetime, language: str) -> Choice:
+    return Choice(f"{start.isoformat()}{WINDOW_SEPARATOR}{end.isoformat()}", words.window(start, end, language))
+
+
+def _windows(now: datetime, calendar: Calendar) -> Iterator[tuple[datetime, datetime]]:
+    on, days = now.astimezone(calendar.zone).date(), 0
+    while days < DAYS:
+        starts = [
+            (datetime.combine(on, start, calendar.zone), datetime.combine(on, end, calendar.zone))
+            for start, end in PARTS_OF_DAY
+            if datetime.combine(on, start, calendar.zone) >= now + NOTICE
+        ]
+        if starts and calendar.is_working_day(on):
+            yield from starts
+            days += 1
+        on += DAY
