@@ -26,6 +26,7 @@ from chalicelib.ports import CertificateDocument, CourierWebhook, Party
 from chalicelib.usecases.inbox import try_apply
 from chalicelib.usecases.perform import perform
 from chalicelib.usecases.relay import relay
+from chalicelib.usecases.sweep import sweep
 
 MONDAY = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 COURIER = "open"
@@ -174,9 +175,8 @@ class MemoryHall:
         raise AssertionError("the hall does not come to rest")
 
     def sweep_and_drain(self) -> int:
-        """As ``drain``, after looking at every case whose time has come, as the sweep does."""
-        for number, _, _ in list(self.read_model.needing_attention(self.clock())):
-            relay(self, number, [])
+        """As ``drain``, after the sweep has looked at every case whose time has come."""
+        sweep(self, grace=timedelta(seconds=-1))
         return self.drain()
 
     def _apply_inbox(self) -> int:

@@ -190,3 +190,18 @@ def test_an_unpaid_case_can_be_paid_later_on_a_new_page(api: Api) -> None:
     api.pay({**case, **again.json})
     assert api.track(case)["status"] == "in_review"
     assert api.post(f"/v1/cases/{case['case']}/checkout", token=token).code == "already_paid"
+
+
+def test_an_erased_case_still_tells_where_it_stands_and_nothing_of_anyone(api: Api) -> None:
+    case = api.paid(LICENCE)
+    api.decide(case, "pre-check", "market-regulation", "correct", reason="名称不符", pointers=["/business/name"])
+    token = api.session(case)
+    api.hall.log.erase(case["case"])
+    assert api.track(case)["status"] == "awaiting_correction"
+    own = api.get(f"/v1/cases/{case['case']}", token).json
+    assert (own["answers"], own["uploads"], own["correction"]["reason"]) == ({}, {}, "")
+    assert api.get(f"/v1/desk/cases/{case['case']}", api.reviewer("market-regulation")).json["answers"] == {}
+    assert api.post(f"/v1/track/{case['tracking']}/codes").code == "unknown_tracking"
+    corrections = f"/v1/cases/{case['case']}/corrections"
+    assert api.post(corrections, {"answers": {"/business/name": "x"}}, token).code == "unknown_case"
+    assert api.get(f"/v1/desk/cases/{case['case']}/audit", api.supervisor).json["intact"] is True
