@@ -62,13 +62,15 @@ def forget_the_users_own(environment: MutableMapping[str, str]) -> None:
 
 
 def environment(layout: Layout) -> dict[str, str]:
-    """What makes the SDKs speak to the emulated AWS."""
+    """What makes the SDKs speak to the emulated AWS, and not by a proxy."""
+    direct = ",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), LOOPBACK, "localhost")))
     return {
         "AWS_ENDPOINT_URL": layout.cloud_url,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "local",
-        "NO_PROXY": f"{LOOPBACK},localhost",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
     }
 
 

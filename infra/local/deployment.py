@@ -74,15 +74,21 @@ class Stack:
         return f"/_aws/execute-api/{self.outputs['RestAPIId']}/{API_STAGE}"
 
 
+def build_pages(layout: Layout) -> None:
+    """Make the pages' static files, unless nothing has changed. DeploymentFailed: they can't be made."""
+    _run(layout, "infra.web.build")
+
+
 def pack(layout: Layout) -> None:
     """Pack what AWS would get, unless nothing has changed. DeploymentFailed: it does not pack."""
-    _run(layout, "package", {})
+    _run(layout, "infra.aws.package", "--stage", "local")
 
 
 def deploy(layout: Layout, keys: Mapping[str, str]) -> Stack:
     """Create or update the stack; data of an earlier run stay. DeploymentFailed: it did not come up."""
     _clear_away_a_stillborn(layout)
-    _run(layout, "deploy", parameters(layout))
+    wanted = [f"--parameter={name}={value}" for name, value in parameters(layout).items()]
+    _run(layout, "infra.aws.deploy", "--stage", "local", *wanted)
     described = cloud.client(layout, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     stack = Stack({output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]})
     _fill_secrets(layout, stack, keys)
@@ -106,7 +112,7 @@ def parameters(layout: Layout) -> dict[str, str]:
         "Cdn": "false",
         "CognitoUrl": layout.cloud_url,
         "StripeApiBase": layout.stripe_url,
-        "Couriers": "ems,open",
+        "Couriers": "ems,open;residence-certificate=open,ems",
         "EmsUrl": layout.courier_url + ems_side.PATH,
         "EmsSender": EMS_SENDER,
         "OpenCourierUrl": layout.courier_url + open_side.PATH,
@@ -115,15 +121,14 @@ def parameters(layout: Layout) -> dict[str, str]:
     }
 
 
-def _run(layout: Layout, command: str, parameters: Mapping[str, str]) -> None:
-    """Run ``infra.aws.package`` or ``infra.aws.deploy`` for the local stage, on the emulated AWS."""
-    log = layout.logs / f"{command}.log"
-    options = [f"--parameter={name}={value}" for name, value in parameters.items()]
+def _run(layout: Layout, module: str, *options: str) -> None:
+    """Run a module that builds or deploys, on the emulated AWS, with a log of its own."""
+    log = layout.logs / f"{module.removeprefix('infra.')}.log"
     PACKAGE.parent.mkdir(exist_ok=True)
     with (PACKAGE.parent / "local.lock").open("w") as lock, log.open("wb") as output:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # halls that start side by side share the package
+        fcntl.flock(lock, fcntl.LOCK_EX)  # halls that start side by side share what is built
         done = subprocess.run(
-            [sys.executable, "-m", f"infra.aws.{command}", "--stage", "local", *options],
+            [sys.executable, "-m", module, *options],
             cwd=ROOT,
             env=os.environ | cloud.environment(layout),
             stdout=output,
@@ -131,7 +136,7 @@ def _run(layout: Layout, command: str, parameters: Mapping[str, str]) -> None:
             check=False,
         )
     if done.returncode:
-        raise DeploymentFailed(f"make {command} STAGE=local failed. The end of {log}:\n{tail(log)}")
+        raise DeploymentFailed(f"{module} failed. The end of {log}:\n{tail(log)}")
 
 
 def _template() -> dict[str, Any]:

@@ -92,6 +92,8 @@ def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.Si
     closing.callback(cloud.sweep_out, layout)
     aws = keep(cloud.start(layout))
     pay, carry = keep(stripe(layout, keys)), keep(couriers(layout, keys))
+    with stage("The pages"):
+        deployment.build_pages(layout)
     with stage("The package"):
         deployment.pack(layout)
     with stage("The emulated AWS"):
