@@ -62,10 +62,17 @@ def _blank(answer: Any) -> bool:
 
 def _overlaid(plain: Mapping[str, Any], branch: Schema) -> dict[str, Any]:
     laid: dict[str, Any] = {**plain, **{k: v for k, v in branch.items() if k not in _CONDITIONS}}
-    laid["required"] = [*plain.get("required", ()), *branch.get("required", ())]
-    laid["properties"] = dict(plain.get("properties", {}))
-    for name, below in branch.get("properties", {}).items():
-        before = laid["properties"].get(name, {})
-        both = isinstance(below, Mapping) and isinstance(before, Mapping)
-        laid["properties"][name] = _overlaid(before, below) if both else False if below is False else before
+    if "required" in laid:
+        laid["required"] = [*plain.get("required", ()), *branch.get("required", ())]
+    if "properties" in laid:
+        before, after = plain.get("properties", {}), branch.get("properties", {})
+        laid["properties"] = {**before, **{name: _both(before.get(name), below) for name, below in after.items()}}
     return laid
+
+
+def _both(before: Any, after: Any) -> Any:
+    if before is False or after is False:
+        return False
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return _overlaid(before, after)
+    return after if before is None else before

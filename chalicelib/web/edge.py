@@ -74,7 +74,7 @@ class Visit:
             raise Refusal("unsupported_media_type")
         try:
             text = self.call.body(MAX_BODY).decode()
-            return parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+            return parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         except ValueError:  # half a character, or a field too many
             raise Refusal("malformed_request") from None
 

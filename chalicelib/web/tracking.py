@@ -25,7 +25,8 @@ def show(visit: Visit, tracking: str) -> Response:
     visit.call.case = case.number
     _allow_payment_page(visit, case)
     shown = present.public(visit.hall, case, visit.language)
-    return visit.page("tracking.html", case=shown, tracking=tracking.upper(), payment=_news_of_payment(visit, shown))
+    news = _news_of_payment(visit, shown, _address(tracking))
+    return visit.page("tracking.html", case=shown, tracking=tracking.upper(), payment=news)
 
 
 @pages.post("/t/{tracking}/pay")
@@ -34,7 +35,7 @@ def pay(visit: Visit, tracking: str) -> Response:
     from chalicelib.usecases.payment import open_checkout
 
     visit.call.case = tracked(visit.hall, tracking).case.number
-    back = f"/t/{tracking.upper()}"
+    back = _address(tracking)
     try:
         address = open_checkout(visit.hall, visit.call.case)
     except Conflict:
@@ -43,6 +44,10 @@ def pay(visit: Visit, tracking: str) -> Response:
         return visit.go(f"{back}?payment=unreachable")
     visit.keep(PAYING, "1", seconds=PAYING_SECONDS, path=back, secret=True)
     return visit.go(address)
+
+
+def _address(tracking: str) -> str:
+    return f"/t/{tracking.upper()}"
 
 
 def _allow_payment_page(visit: Visit, case: Case) -> None:
@@ -54,7 +59,7 @@ def _allow_payment_page(visit: Visit, case: Case) -> None:
         del visit.policy["form-action"]
 
 
-def _news_of_payment(visit: Visit, shown: present.Json) -> str:
+def _news_of_payment(visit: Visit, shown: present.Json, address: str) -> str:
     """What to say to a browser that comes back from paying: ``arrived``, ``awaited``, ``unreachable`` or ""."""
     state = shown["payment"]["state"]
     if state == "due" and visit.call.query("payment") == "unreachable":
@@ -63,5 +68,5 @@ def _news_of_payment(visit: Visit, shown: present.Json) -> str:
         return ""
     if state == "due":
         return "awaited"
-    visit.keep(PAYING, "", seconds=0, path=visit.call.request.path, secret=True)
+    visit.keep(PAYING, "", seconds=0, path=address, secret=True)
     return "arrived"

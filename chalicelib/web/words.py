@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from chalicelib.texts import ROOM as HALL
 from chalicelib.texts import SOURCE, catalogue, text
 
 ROOM = "chalicelib.web"
@@ -12,9 +13,8 @@ MINOR_UNITS = 100  # of every currency that the services use
 
 def say(key: str, language: str, **values: object) -> str:
     """A text of the pages, else of the hall. KeyError when neither has it."""
-    if key in catalogue(SOURCE, ROOM):
-        return text(key, language, room=ROOM, **values)
-    return text(key, language, **values)
+    room = ROOM if key in catalogue(SOURCE, ROOM) else HALL
+    return text(key, language, room=room, **values)
 
 
 def knows(key: str) -> bool:

@@ -1,0 +1,221 @@
+"""The case behind the code: let in, shown, changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from tests.api import LICENCE, RESIDENCE, Api
+from tests.halls import MemoryHall
+from tests.web.browser import Browser, Page
+from tests.web.filling import PERSONAL, applied, as_case, stored
+from tests.web.test_pages import BOTH, hold_to_the_rules
+
+
+def enter(browser: Browser, hall: MemoryHall, tracking: str) -> Page:
+    browser.open(f"/t/{tracking}/case")
+    page = browser.press(name="")
+    assert page.control("code")
+    page.fill({"code": Api(hall).code_sent()})
+    return press_form(browser, f"/t/{tracking}/case/session")
+
+
+def press_form(browser: Browser, action: str) -> Page:
+    """The button of the form with this address."""
+    form = browser.page.document.one("form", action=action)
+    return browser.press(form.one("button").text)
+
+
+@BOTH
+def test_the_answers_are_shown_after_the_code_and_not_before(
+    browse: Callable[..., Browser], hall: MemoryHall, language: str
+) -> None:
+    browser = browse(language)
+    tracking = applied(browser, hall, LICENCE)
+    door = browser.open(f"/t/{tracking}/case")
+    hold_to_the_rules(door, language)
+    assert not [word for word in PERSONAL if word in door.text]
+    page = enter(browser, hall, tracking)
+    assert page.status == 200
+    hold_to_the_rules(page, language)
+    assert all(word in page.text for word in PERSONAL)
+    assert not [path for path in browser.visited for word in PERSONAL if word in path]
+
+
+def test_the_session_is_a_cookie_of_this_case_that_no_script_and_no_other_site_gets(
+    browser: Browser, hall: MemoryHall
+) -> None:
+    tracking = applied(browser, hall)
+    enter(browser, hall, tracking)
+    (cookie,) = (c for c in browser.set_cookies if c.startswith("case="))
+    for attribute in (f"Path=/t/{tracking}/case", "HttpOnly", "SameSite=Strict", "Secure", "Max-Age=1800"):
+        assert attribute in cookie.split("; ")
+    assert all(part not in path for path in browser.visited for part in (cookie.split(";")[0][5:],))
+
+
+def test_a_wrong_code_is_told_and_a_right_one_is_good_once(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall)
+    browser.open(f"/t/{tracking}/case")
+    page = browser.press("Send me a code").fill({"code": "000000x"})
+    page = browser.press("Continue")
+    assert (page.status, list(page.errors)) == (422, ["code"])
+    hold_to_the_rules(page, "en")
+    code = Api(hall).code_sent()
+    page.fill({"code": f" {code[:3]} {code[3:]} "})
+    assert browser.press("Continue").status == 200
+    browser.cookies.clear()
+    browser.page = page
+    assert browser.press("Continue").status == 422
+
+
+def test_codes_cannot_be_asked_for_without_end(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall)
+    for _ in range(3):
+        browser.open(f"/t/{tracking}/case")
+        assert browser.press("Send me a code").status == 200
+    browser.open(f"/t/{tracking}/case")
+    page = browser.press("Send me a code")
+    assert page.status == 429
+    assert page.headers["retry-after"] == "600"
+
+
+def test_a_session_ends_with_its_time_and_when_its_owner_leaves(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall)
+    enter(browser, hall, tracking)
+    assert browser.press("Leave your case").heading == "See your case"
+    enter(browser, hall, tracking)
+    hall.clock.advance(timedelta(minutes=31))
+    assert browser.open(f"/t/{tracking}/case").heading == "See your case"
+
+
+@pytest.mark.parametrize("change", ["withdrawal", "pickup-window", "ratings", "correction"])
+def test_nothing_is_changed_without_the_code(browser: Browser, hall: MemoryHall, change: str) -> None:
+    tracking = applied(browser, hall, LICENCE)
+    before = Api(hall).track(as_case(hall, tracking))
+    page = browser.send("POST", f"/t/{tracking}/case/{change}", b"reason=x&stars=5&department=")
+    assert page.heading == "See your case"
+    assert Api(hall).track(as_case(hall, tracking)) == before
+
+
+def test_the_session_of_one_case_opens_no_other(browser: Browser, hall: MemoryHall) -> None:
+    first, second = applied(browser, hall), applied(browser, hall, LICENCE)
+    enter(browser, hall, first)
+    (token,) = (value for (name, _), value in browser.cookies.items() if name == "case")
+    browser.cookies["case", f"/t/{second}/case"] = token
+    assert browser.open(f"/t/{second}/case").heading == "See your case"
+
+
+def test_an_application_is_withdrawn(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall)
+    page = enter(browser, hall, tracking).fill({"reason": "<b>no longer needed</b>"})
+    page = browser.press("Withdraw")
+    assert "withdrawn" in page.text
+    assert Api(hall).track(as_case(hall, tracking))["status"] == "withdrawn"
+    assert not page.document.all("form", action=f"/t/{tracking}/case/withdrawal")
+
+
+def test_withdrawing_what_is_decided_already_says_why_not(browser: Browser, hall: MemoryHall) -> None:
+    api, tracking = Api(hall), applied(browser, hall)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    enter(browser, hall, tracking).fill({"reason": "kept"})
+    api.decide(case, "verify-residence", "public-security")
+    page = browser.press("Withdraw")
+    assert (page.status, page.errors) == (422, {"withdrawal": "The case has been decided already"})
+    assert page.value("reason") == ["kept"]
+    hold_to_the_rules(page, "en")
+
+
+def test_the_courier_is_asked_for_another_time(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall, LICENCE)
+    page = enter(browser, hall, tracking)
+    later = page.options("window")[-1]
+    page.fill({"window": later})
+    page = browser.press("Change the time")
+    assert "pickup time is changed" in page.text
+    assert "At present: Monday 30 November 2026, 18:00 to 20:00" in page.text
+    page = browser.press("Change the time")
+    assert (page.status, list(page.errors)) == (422, ["window"])
+    hold_to_the_rules(page, "en")
+
+
+@BOTH
+def test_a_correction_opens_just_what_was_marked(
+    browse: Callable[..., Browser], hall: MemoryHall, language: str
+) -> None:
+    browser, api = browse(language), Api(hall)
+    tracking = applied(browser, hall)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    pointers = ["/applicant/name", "/residence/address"]
+    api.decide(case, "verify-residence", "public-security", "correct", reason="请核对<b>", pointers=pointers)
+    page = enter(browser, hall, tracking)
+    assert "请核对<b>" in page.text
+    page = browser.open(page.document.all("a", href=f"/t/{tracking}/case/correction")[0]["href"])
+    hold_to_the_rules(page, language)
+    address = [f"/residence/address/{part}" for part in ("province", "city", "county", "street", "postcode")]
+    assert page.questions == ["/applicant/name", *address]
+    assert page.value("/applicant/name") == ["张三"]
+    page.fill({"/applicant/name": "", "/residence/address/street": "样例路 9 号"})
+    page = press_form(browser, f"/t/{tracking}/case/correction")
+    assert (page.status, list(page.errors)) == (422, ["applicant-name"])
+    assert page.value("/residence/address/street") == ["样例路 9 号"]
+    hold_to_the_rules(page, language)
+    page.fill({"/applicant/name": "李四"})
+    page = press_form(browser, f"/t/{tracking}/case/correction")
+    assert page.status == 200
+    (answers,) = stored(hall)
+    assert (answers["applicant"]["name"], answers["residence"]["address"]["street"]) == ("李四", "样例路 9 号")
+    assert answers["delivery"]["address"]["street"] == "样例路 1 号 101 室"
+    assert api.track(case)["status"] == "in_review"
+
+
+def test_fields_that_were_not_marked_stay_as_they_are(browser: Browser, hall: MemoryHall) -> None:
+    api, tracking = Api(hall), applied(browser, hall)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    api.decide(case, "verify-residence", "public-security", "correct", reason="请核对", pointers=["/applicant/name"])
+    enter(browser, hall, tracking)
+    browser.open(f"/t/{tracking}/case/correction").fill({"/applicant/name": "李四"})
+    browser.press("Send the correction", **{"/purpose": "other"})
+    (answers,) = stored(hall)
+    assert (answers["applicant"]["name"], answers["purpose"]) == ("李四", "school")
+
+
+@BOTH
+def test_a_finished_case_is_rated_once_for_each_department(
+    browse: Callable[..., Browser], hall: MemoryHall, language: str
+) -> None:
+    browser, api = browse(language), Api(hall)
+    tracking = applied(browser, hall)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    api.decide(case, "verify-residence", "public-security", "reject", reason="不住在此处")
+    page = enter(browser, hall, tracking)
+    assert "不住在此处" in page.text
+    action = f"/t/{tracking}/case/ratings"
+    page.fill({"comment": "很好"})
+    page = press_form(browser, action)
+    assert (page.status, list(page.errors)) == (422, ["stars-public-security"])
+    assert page.value("comment") == ["很好"]
+    hold_to_the_rules(page, language)
+    page.fill({"stars": "4"})
+    page = press_form(browser, action)
+    assert page.status == 200
+    assert not page.document.all("form", action=action)
+
+
+def test_answers_that_were_erased_are_said_to_be(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall)
+    enter(browser, hall, tracking)
+    hall.log.erase(as_case(hall, tracking)["case"])
+    page = browser.open(f"/t/{tracking}/case")
+    assert page.status == 200
+    assert "erased" in page.text
+
+
+def test_the_service_without_pickup_offers_no_other_window(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall, RESIDENCE)
+    assert not enter(browser, hall, tracking).control("window")
