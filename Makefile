@@ -1,7 +1,7 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run reset lint-services package deploy
+.PHONY: help environment run demo reset lint-services package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
@@ -17,6 +17,9 @@ environment: ## bring .venv to what requirements/dev.txt says
 
 run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRIPE_PORT=8420 COURIER_PORT=8430 STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.bootstrap
+
+demo: ## walk a case of each service from door to door against the open hall, and show its log (STATE=.local)
+	@$(PYTHON) -m infra.local.demo
 
 reset: ## forget what the hall here has kept (STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.forget

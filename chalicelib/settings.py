@@ -27,7 +27,7 @@ class Settings:
     oidc_audience: str
     oidc_jwks_url: str  # "" = found by the issuer's discovery document
     stripe_api_base: str  # "" = Stripe itself
-    couriers: tuple[str, ...]  # in order of preference
+    couriers: Mapping[str, tuple[str, ...]]  # in order of preference, by service; "" for all others
     ems_url: str
     ems_sender: str
     open_courier_url: str
@@ -65,7 +65,7 @@ class Settings:
             oidc_audience=required("OIDC_AUDIENCE"),
             oidc_jwks_url=optional("OIDC_JWKS_URL"),
             stripe_api_base=optional("STRIPE_API_BASE"),
-            couriers=tuple(code for code in optional("COURIERS", "ems").split(",") if code),
+            couriers=_couriers(optional("COURIERS", "ems")),
             ems_url=optional("EMS_URL", "https://api.ems.com.cn/amp-prod-api/f/amp/api/open"),
             ems_sender=optional("EMS_SENDER"),
             open_courier_url=optional("OPEN_COURIER_URL"),
@@ -75,3 +75,12 @@ class Settings:
             time_zone=optional("TIME_ZONE", "Asia/Shanghai"),
             hall_party=optional("HALL_PARTY", "{}"),
         )
+
+
+def _couriers(text: str) -> dict[str, tuple[str, ...]]:
+    """``ems,open;enquiry=open``: first the hall's couriers, then those of single services that differ."""
+    found: dict[str, tuple[str, ...]] = {"": ()}
+    for part in text.split(";"):
+        service, named, codes = part.rpartition("=")
+        found[service.strip() if named else ""] = tuple(code.strip() for code in codes.split(",") if code.strip())
+    return found

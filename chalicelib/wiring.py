@@ -152,7 +152,10 @@ class AwsHall:
 
     @property
     def courier_codes(self) -> Sequence[str]:
-        return self.settings.couriers
+        return tuple(dict.fromkeys(code for codes in self.settings.couriers.values() for code in codes))
+
+    def couriers_for(self, service: str) -> Sequence[str]:
+        return self.settings.couriers.get(service, self.settings.couriers[""])
 
     def courier(self, code: str) -> ports.Courier:
         """KeyError for a courier that the hall has no contract with."""

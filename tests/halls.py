@@ -153,6 +153,9 @@ class MemoryHall:
     def now(self) -> Clock:
         return self.clock
 
+    def couriers_for(self, service: str) -> Sequence[str]:
+        return self.courier_codes
+
     def courier(self, code: str) -> MemoryCourier:
         return self._couriers[code]
 

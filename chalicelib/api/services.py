@@ -50,7 +50,9 @@ def show_service(call: Call, service: str) -> Response:
     """One service: its guide, materials, fee, tasks and promise, and its form as JSON Schema."""
     definition = call.hall.catalogue.definition(service, None, call.language)
     form = call.hall.catalogue.form(service, None, call.language)
-    return answered({**definition, "form": form}, headers=FOR_A_WHILE)
+    line = _line(definition)
+    whole = {**definition, **line, "fee": {**definition["fee"], **line["fee"]}, "form": form}
+    return answered(whole, headers=FOR_A_WHILE)
 
 
 @area.post(

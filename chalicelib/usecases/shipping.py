@@ -43,7 +43,7 @@ def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
 
 def _request(hall: Hall, loaded: Loaded, leg: Leg, attempt: int) -> Shipment:
     now = hall.now()
-    codes = hall.courier_codes
+    codes = hall.couriers_for(loaded.case.service.id)
     command = RequestCourier(
         at=now,
         by="hall",

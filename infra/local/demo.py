@@ -138,7 +138,7 @@ class Walk:
         waybill = self.until(f"a courier for the {leg}", lambda: self._waybill(leg))
         for state in states:
             address = f"{self.hall.addresses['courier']}/waybills/{waybill}/events"
-            self.hall.call("POST", address, expect=200, json={"state": state})
+            self.hall.call("POST", address, expect=201, json={"state": state})
         self.say(f"{leg}: {self._courier(leg)} carried {waybill}")
 
     def _waybill(self, leg: str) -> str | None:
