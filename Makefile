@@ -1,7 +1,7 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run demo reset lint-services package deploy
+.PHONY: help environment environments pages run demo reset test check quick format lock lint-services bench package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
@@ -15,6 +15,12 @@ help: ## list the targets
 environment: ## bring .venv to what requirements/dev.txt says
 	@$(SYSTEM_PYTHON) -m infra.local.bootstrap environment
 
+environments:
+	@$(SYSTEM_PYTHON) -m infra.local.bootstrap environments
+
+pages: environment ## build the pages' static files
+	@$(PYTHON) -m infra.web.build
+
 run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRIPE_PORT=8420 COURIER_PORT=8430 STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.bootstrap
 
@@ -24,7 +30,28 @@ demo: ## walk a case of each service from door to door against the open hall, an
 reset: ## forget what the hall here has kept (STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.forget
 
-lint-services: ## check every service: its form, texts, examples, and that nobody has to come in person
+# --- quality
+
+test: environments pages ## the whole test suite, from nothing (ARGS="-k decide" for a part of it)
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadgroup --durations 10 $(ARGS)
+
+check: quick test ## what CI asks: format, lint, types, layers, services, and the whole test suite
+
+quick: environment ## the quick half of check, without tests
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-cache
+	@$(MAKE) --no-print-directory lint-services
+
+format: environment ## put code into shape
+	@$(PYTHON) -m ruff check --fix-only --quiet .
+	@$(PYTHON) -m ruff format .
+
+lock: environment ## renew the lock files from requirements.in and requirements/*.in
+	@requirements/lock
+
+lint-services: environment ## check every service: its form, texts, examples, and that nobody has to come in person
 	@$(PYTHON) -m chalicelib.forms.lint
 
 # --- AWS

@@ -146,7 +146,9 @@ class Book:
             "expires_at": self.now + timedelta(hours=23),
         }
 
-    def decide(self, task: str, decision: str = "approve", by: str = "staff:reviewer", **values: Any) -> tuple[Event, ...]:
+    def decide(
+        self, task: str, decision: str = "approve", by: str = "staff:reviewer", **values: Any
+    ) -> tuple[Event, ...]:
         terms = self.case.service.task(task)
         note = "" if decision == "approve" else "note"
         defaults = {"departments": frozenset({terms.department if terms else "d1"}), "note": note}
@@ -161,7 +163,13 @@ class Book:
         at = values.pop("happened_at", self.now)
         defaults = {"waybill": "W1", "code": state, "identity": f"{leg}-{attempt}-{state}-{at}", "courier": "ems"}
         return self.do(
-            c.RecordNews, by="courier:ems", leg=leg, attempt=attempt, state=state, happened_at=at, **{**defaults, **values}
+            c.RecordNews,
+            by="courier:ems",
+            leg=leg,
+            attempt=attempt,
+            state=state,
+            happened_at=at,
+            **{**defaults, **values},
         )
 
     def receive(self, *present: str, by: str = "staff:clerk") -> tuple[Event, ...]:

@@ -148,7 +148,7 @@ class Walk:
         return str(mine[-1]["waybill"]) if mine and booked else None
 
     def _courier(self, leg: str) -> str:
-        return next(one["courier"] for one in self.track()["shipments"] if one["leg"] == leg)
+        return next(str(one["courier"]) for one in self.track()["shipments"] if one["leg"] == leg)
 
     # --- the desk ---
 

@@ -106,7 +106,15 @@ def test_a_service_without_fee_and_couriers_skips_those_stages() -> None:
 
 def test_a_second_form_under_the_same_number_is_refused() -> None:
     book = Book.open()
-    values = {"language": "en", "idempotency": "i", "request": "r", "digest": "d", "lines": (), "tasks": (), "window": None}
+    values = {
+        "language": "en",
+        "idempotency": "i",
+        "request": "r",
+        "digest": "d",
+        "lines": (),
+        "tasks": (),
+        "window": None,
+    }
     refused("already_submitted", Conflict, book.do, c.Submit, **values)
 
 

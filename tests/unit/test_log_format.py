@@ -1,4 +1,4 @@
-"""The log's JSON form is stable: one golden file for each type of event. A change here is a new format, with a reader."""
+"""The log's JSON form is stable: one golden file for each type of event. A change is a new format, with a reader."""
 
 from __future__ import annotations
 
