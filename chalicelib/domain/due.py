@@ -145,9 +145,9 @@ def _pickup_owed_since(case: Case) -> datetime | None:
         return max([case.settled_at, *checked]) if case.settled_at else None
     if last.failed:
         return _retry_since(case, Leg.PICKUP, case.window_chosen_at)
-    # The last envelope came, but not all was in it: the applicant chooses a window for the rest.
-    receipt = case.receipts[-1] if case.receipts else None
-    return case.window_chosen_at if receipt and case.window_chosen_at > receipt.at else None
+    # The last envelope came, but not all was in it: the applicant chooses a window for the rest, and one courier comes.
+    chosen_since = bool(case.receipts) and case.window_chosen_at >= case.receipts[-1].at
+    return case.window_chosen_at if chosen_since and case.window_chosen_at > last.requested_at else None
 
 
 def _parcel_owed_since(case: Case, leg: Leg) -> datetime | None:

@@ -44,7 +44,7 @@ def open_checkout(hall: Hall, number: str) -> str:
 
 
 def ask_for_checkout(hall: Hall, case: Case) -> RecordCheckout:
-    """Open the case's next checkout. Key and content are deterministic within the hour: two requests at once open one."""
+    """Open the case's next checkout. Key and content are the same within the hour: two requests at once open one."""
     expires_at = hall.now().replace(minute=0, second=0, microsecond=0) + CHECKOUT_OPEN
     definition = hall.catalogue.definition(case.service.id, case.service.version, case.language)
     titles = {line["code"]: line["title"] for line in definition["fee"]["lines"]}

@@ -1,4 +1,4 @@
-"""Random commands in any order: no crash, no illegal state, nothing owed for ever, and the fold of the log is the case."""
+"""Random commands in any order: no crash, no illegal state, nothing owed for ever, the fold of the log is the case."""
 
 from __future__ import annotations
 

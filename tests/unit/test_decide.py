@@ -409,6 +409,17 @@ def test_a_missing_original_asks_the_applicant_for_it_and_the_clock_stands() -> 
     assert status(book.case) == "in_review"
 
 
+def test_one_courier_comes_for_what_was_missing() -> None:
+    book = Book.open().to_pickup()
+    book.news(Leg.PICKUP, "delivered")
+    book.receive("licence")
+    book.do(c.Reschedule, by="applicant", window=book.window())
+    assert owed(book) == [(Kind.ORDER_COURIER, "pickup-2")]
+    book.order(Leg.PICKUP, attempt=2, waybill="W9")
+    book.news(Leg.PICKUP, "delivered", attempt=2, waybill="W9")
+    assert owed(book) == []
+
+
 def test_nobody_may_ask_for_a_material_that_the_list_does_not_name() -> None:
     book = Book.open().to_pickup()
     error = refused("material_not_on_the_list", Invalid, book.receive, "licence", "photo")
