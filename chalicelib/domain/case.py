@@ -312,6 +312,16 @@ class Case:
         times = [certificate.issued_at for certificate in self.certificates]
         return max(times + [task.decided_at for task in self.tasks if task.decided_at], default=None)
 
+    @property
+    def brought_at(self) -> datetime | None:
+        """When the result was at the door; when it was ready, where nobody has to bring it."""
+        if not self.service.delivery:
+            return self.handed_over_at
+        shipment = self.last_shipment(Leg.DELIVERY)
+        if shipment is None or shipment.state != "delivered":
+            return None
+        return next(move.at for move in shipments.standing(shipment.moves) if move.state == "delivered")
+
     # --- how far it has come ---
 
     def reached(self, milestone: Milestone) -> bool:

@@ -76,7 +76,7 @@ def _stops(case: Case) -> Iterator[tuple[str, datetime | None]]:
     if service.delivery:
         last = case.last_shipment(Leg.DELIVERY)
         yield "dispatch", last.left_at if last else None
-        yield "delivery", _delivered_at(case)
+        yield "delivery", case.brought_at
     yield "closed", case.ended_at if case.ending == "closed" else None
 
 
@@ -85,13 +85,6 @@ def _decided_at(case: Case, stage: Stage) -> datetime | None:
     if not all(case.approved(code) for code in terms):
         return None
     return max((task.decided_at for task in case.tasks if task.code in terms and task.decided_at), default=None)
-
-
-def _delivered_at(case: Case) -> datetime | None:
-    last = case.last_shipment(Leg.DELIVERY)
-    if last is None or last.state != "delivered":
-        return None
-    return next((move.at for move in last.moves if move.state == "delivered"), None)
 
 
 def actions(case: Case) -> tuple[str, ...]:

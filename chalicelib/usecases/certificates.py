@@ -101,6 +101,12 @@ def _fields(pointers: Mapping[str, str], answers: Mapping[str, Any]) -> dict[str
     return found
 
 
+def hand_over(hall: Hall, case: Case) -> None:
+    """The courier has brought the certificates, or nobody has to: from now on they are valid for everyone to see."""
+    for certificate in case.certificates:
+        hall.register.stamp(certificate.number, delivered_at=case.brought_at)
+
+
 def state_of(record: CertificateRecord, today: date) -> str:
     """``in_delivery``, ``valid``, ``revoked`` or ``expired``."""
     if record.revoked_at:

@@ -67,6 +67,9 @@ def _break_promise(hall: Hall, loaded: Loaded, _subject: str) -> None:
 
 
 def _close(hall: Hall, loaded: Loaded, _subject: str) -> None:
+    from chalicelib.usecases.certificates import hand_over
+
+    hand_over(hall, loaded.case)  # first: once the case is closed, nothing is owed any more
     _command(hall, loaded, Close(at=hall.now(), by="hall"))
 
 

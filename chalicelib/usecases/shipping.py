@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib import ports
-from chalicelib.domain.case import Case, Shipment
+from chalicelib.domain.case import Shipment
 from chalicelib.domain.commands import (
     RecordCancellation,
     RecordCourierOrder,
@@ -15,7 +15,7 @@ from chalicelib.domain.due import pickup_window
 from chalicelib.domain.numbers import parse_case_number
 from chalicelib.domain.service import Leg
 from chalicelib.forms.parties import door
-from chalicelib.usecases.execute import Loaded, execute, load
+from chalicelib.usecases.execute import Loaded, execute
 from chalicelib.usecases.hall import Hall
 
 
@@ -137,17 +137,7 @@ def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, n
             undoes=news.undoes,
         )
 
-    before = load(hall, number)
-    case = execute(hall, number, command, loaded=before)
-    _stamp_delivered(hall, before.case, case)
-
-
-def _stamp_delivered(hall: Hall, before: Case, case: Case) -> None:
-    """A certificate is in delivery until the courier has brought it; from then on it is valid for everyone to see."""
-    delivery = case.last_shipment(Leg.DELIVERY)
-    if delivery and delivery.state == "delivered" and case.version != before.version:
-        for certificate in case.certificates:
-            hall.register.stamp(certificate.number, delivered_at=delivery.moves[-1].at)
+    execute(hall, number, command)
 
 
 def parse_subject(subject: str) -> tuple[Leg, int]:
