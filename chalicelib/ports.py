@@ -238,11 +238,16 @@ class Payments(Protocol):
 
 
 class PaymentWebhook(Protocol):
-    """``authenticate`` raises Forged and gives the event's identity; ``checkout_of`` the id to re-fetch, or None."""
+    """``authenticate`` raises Forged and gives the event's identity.
+
+    ``checkout_of`` gives the id of the checkout to fetch anew, ``case_of`` the case that any other event belongs to;
+    None where the event is about no such thing.
+    """
 
     def authenticate(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str: ...
 
     def checkout_of(self, body: bytes) -> str | None: ...
+    def case_of(self, body: bytes) -> str | None: ...
 
 
 # --- certificates, files, messages -------------------------------------------------------------------------------

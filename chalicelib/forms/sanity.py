@@ -6,6 +6,7 @@ The bounds follow I-JSON (RFC 7493): Unicode text, and numbers that every progra
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from chalicelib.forms.pointers import join
 MAX_DEPTH = 24
 MAX_VALUES = 5000
 _LARGEST = 2**53 - 1
+_PICTOGRAPHS = frozenset(map(chr, range(0x1F000, 0x1FB00)))
 _CONTROL = frozenset(map(chr, range(32))) - {"\t", "\n", "\r"} | {"\x7f"}
 
 
@@ -64,12 +66,17 @@ def _flaw(value: Any) -> str | None:
 
 
 def _is_text(value: str) -> bool:
-    """No lone surrogates, no control characters but tab and line ends."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return _CONTROL.isdisjoint(value)
+    """No control characters but tab and line ends, and no code point that no font can print: a certificate must.
+
+    These are lone surrogates, private-use and unassigned code points, and pictographs.
+    """
+    if value.isascii():
+        return _CONTROL.isdisjoint(value)
+    return _CONTROL.isdisjoint(value) and not any(_is_unprintable(character) for character in value)
+
+
+def _is_unprintable(character: str) -> bool:
+    return unicodedata.category(character) in ("Cs", "Co", "Cn") or character in _PICTOGRAPHS
 
 
 def _children(value: Any) -> Iterator[tuple[str | int, Any]]:

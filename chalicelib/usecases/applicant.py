@@ -9,11 +9,11 @@ from typing import Any
 from chalicelib.domain.case import Case
 from chalicelib.domain.commands import Correct, Rate, Reschedule, Withdraw
 from chalicelib.domain.decide import decide
-from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.forms.pointers import BadPointer
 from chalicelib.forms.slices import diff, put
 from chalicelib.ports import Note, Submission, VersionTaken
-from chalicelib.usecases.execute import TRIES, Loaded, append, execute, load, make_note, make_submission
+from chalicelib.usecases.execute import TRIES, Busy, Loaded, append, execute, load, make_note, make_submission
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.submit import InvalidAnswers, window_from_json
 from chalicelib.usecases.uploads import upload_faults
@@ -35,7 +35,7 @@ def correct(hall: Hall, number: str, values: Mapping[str, Any], uploads: Uploads
             return append(hall, loaded.case, command, (submission,))
         except VersionTaken:
             continue
-    raise Conflict("case_is_busy")
+    raise Busy
 
 
 def _correction(

@@ -21,6 +21,13 @@ from chalicelib.usecases.hall import Hall
 TRIES = 8  # writers that meet at one case at one moment; the losers decide again on what the winner wrote
 
 
+class Busy(Conflict):
+    """Others were faster, ``TRIES`` times in a row. Nothing has changed; ask again."""
+
+    def __init__(self) -> None:
+        super().__init__("case_is_busy")
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A case, and the record that it was folded from."""
@@ -55,7 +62,7 @@ def execute(
 ) -> Case:
     """Decide on a command and append what it leads to; the case as it is then. ``loaded`` saves the first query.
 
-    ``command`` is asked anew for each try, since it may look at the case. Raises the rule book's DomainError.
+    ``command`` is asked anew for each try, since it may look at the case. Raises the rule book's DomainError, and Busy.
     """
     for _ in range(TRIES):
         loaded = loaded or load(hall, number)
@@ -63,7 +70,7 @@ def execute(
             return append(hall, loaded.case, command(loaded), beside)
         except VersionTaken:
             loaded = None
-    raise Conflict("case_is_busy")
+    raise Busy
 
 
 def append(hall: Hall, case: Case, command: Command, beside: Sequence[Submission | Note] = ()) -> Case:

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import DomainError
 from chalicelib.logs import logger
 from chalicelib.ports import InboxMessage, VendorRejected
 from chalicelib.usecases import payment, shipping
-from chalicelib.usecases.execute import execute
+from chalicelib.usecases.execute import Busy, execute
 from chalicelib.usecases.hall import Hall
 
 log = logger("inbox")
@@ -29,9 +29,11 @@ def accept_courier_push(hall: Hall, courier: str, headers: Mapping[str, str], bo
 
 
 def try_apply(hall: Hall, message: InboxMessage) -> bool:
-    """Apply a message, or keep it with its error for a person to replay. Raises VendorError when to try again."""
+    """Apply a message, or keep it with its error for a person to replay. Raises VendorError and Busy: try again."""
     try:
         apply(hall, message)
+    except Busy:
+        raise
     except (DomainError, shipping.UnknownShipment, VendorRejected, ValueError, KeyError, TypeError) as error:
         # The text of an unforeseen error may quote the message; its type does not.
         reason = error.code if isinstance(error, (DomainError, VendorRejected)) else type(error).__name__
@@ -55,10 +57,12 @@ def apply(hall: Hall, message: InboxMessage) -> None:
 def _apply_payment(hall: Hall, body: bytes) -> None:
     """The event only says where to look: the session is fetched anew, and its amount compared by the rule book."""
     checkout_id = hall.payment_webhook.checkout_of(body)
-    if checkout_id is None:
-        return
-    checkout = hall.payments.checkout(checkout_id)
-    execute(hall, checkout.case, lambda _: payment.record_of(hall, checkout))
+    case = hall.payment_webhook.case_of(body)
+    if checkout_id is not None:
+        checkout = hall.payments.checkout(checkout_id)
+        execute(hall, checkout.case, lambda _: payment.record_of(hall, checkout))
+    elif case is not None:
+        payment.follow_refunds(hall, case)
 
 
 def replay(hall: Hall, id: str) -> InboxMessage | None:

@@ -10,7 +10,7 @@ from chalicelib.domain.commands import Lapse, RecordCheckout, RecordRefund
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.money import Money
 from chalicelib.domain.numbers import tracking_code
-from chalicelib.usecases.execute import Loaded, append, execute, load
+from chalicelib.usecases.execute import Loaded, execute, load
 from chalicelib.usecases.hall import Hall
 
 CHECKOUT_OPEN = timedelta(hours=23)  # from the full hour; Stripe allows 24 at most
@@ -35,12 +35,16 @@ def open_checkout(hall: Hall, number: str) -> str:
         if checkout.expires_at > now:
             return checkout.url
         seen = record_of(hall, hall.payments.checkout(checkout.id))
-        case = append(hall, case, seen)
+        case = _record(hall, number, seen)
         if case.payment:
             raise Conflict("already_paid")
     command = ask_for_checkout(hall, case)
-    execute(hall, number, lambda _: command)
+    _record(hall, number, command)
     return command.url
+
+
+def _record(hall: Hall, number: str, command: RecordCheckout) -> Case:
+    return execute(hall, number, lambda _: command)
 
 
 def ask_for_checkout(hall: Hall, case: Case) -> RecordCheckout:
@@ -115,11 +119,19 @@ def ask_refund(hall: Hall, loaded: Loaded, subject: str) -> None:
     refund(hall, loaded, subject)
 
 
+def follow_refunds(hall: Hall, number: str) -> None:
+    """Something happened to the money of a case: see what became of the refunds that are on their way."""
+    loaded = load(hall, number)
+    for sent in loaded.case.refunds:
+        if sent.state == "sent":
+            ask_refund(hall, load(hall, number), str(sent.number))
+
+
 def _record_refund(hall: Hall, loaded: Loaded, owed: Refund, given: ports.Refund) -> None:
     command = RecordRefund(
         at=hall.now(), by=BY, refund=owed.number, vendor=given.id, state=given.state, code=given.reason
     )
-    append(hall, loaded.case, command)
+    execute(hall, loaded.case.number, lambda _: command, loaded=loaded)
 
 
 def _refund(case: Case, subject: str) -> Refund:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 
 from chalicelib.domain.due import attention_at, due
@@ -20,26 +22,28 @@ LONGEST_WAIT = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """How many commits, inbox messages and cases needed a push."""
+class Chore:
+    """Something that needs a push. ``kind`` is ``message`` (of the inbox), ``commits`` or ``case``; ``name`` says whose.
 
-    commits: int
-    messages: int
-    cases: int
+    Each is done for itself: one that fails must not keep the others waiting.
+    """
+
+    kind: str
+    name: str
+    do: Callable[[], object]
 
 
-def sweep(hall: Hall, grace: timedelta = GRACE) -> Swept:
-    """Hand on what the stream did not, apply what lies in the inbox, and send what is still owed."""
+def chores(hall: Hall, grace: timedelta = GRACE) -> Iterator[Chore]:
+    """Apply what lies in the inbox, hand on what the stream did not, and send what is still owed; found one after
+    another, so that what one chore brings about is there for the next."""
     now = hall.now()
-    messages = sum(1 for message in list(hall.inbox.new_before(now - grace)) if try_apply(hall, message))
+    for message in list(hall.inbox.new_before(now - grace)):
+        yield Chore("message", message.id, partial(try_apply, hall, message))
     waiting = sorted(hall.log.unrelayed(now - grace))
     for number, commits in groupby(waiting, key=lambda item: item[0]):
-        relay(hall, number, [version for _, version in commits])
-    looked = 0
+        yield Chore("commits", number, partial(relay, hall, number, [version for _, version in commits]))
     for number, version, looks in list(hall.read_model.needing_attention(now)):
-        looked += 1
-        _look(hall, number, version, looks, now)
-    return Swept(len(waiting), messages, looked)
+        yield Chore("case", number, partial(_look, hall, number, version, looks, now))
 
 
 def _look(hall: Hall, number: str, version: int, looks: int, now: datetime) -> None:

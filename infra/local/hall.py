@@ -126,9 +126,9 @@ def stripe(layout: Layout, keys: Mapping[str, str]) -> Child:
     """The counterpart that speaks Stripe's wire format."""
     layout.stripe.mkdir(exist_ok=True)
     return _module(
-        layout, "stripe_counterpart", {},
+        layout, "stripe_counterpart", {"DOORSTEP_STRIPE_WEBHOOK_SECRET": keys["stripe_webhook_secret"]},
         "--port", str(layout.stripe_port), "--state-dir", str(layout.stripe),
-        "--webhook-url", f"{layout.hall_url}/webhooks/stripe", "--webhook-secret", keys["stripe_webhook_secret"],
+        "--webhook-url", f"{layout.hall_url}/webhooks/stripe",
     )  # fmt: skip
 
 
