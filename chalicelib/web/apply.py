@@ -12,7 +12,6 @@ from chalice import Response
 from chalicelib.web import answers
 from chalicelib.web.edge import Body, Pages, Visit
 from chalicelib.web.forms import Form, new_key
-from chalicelib.web.questions import element_id
 from chalicelib.web.services import total
 
 pages = Pages("apply")
@@ -29,9 +28,11 @@ class Filling:
     form: Form
     key: str
 
-    def ask(self, status: int = 200, errors: Mapping[str, str] | None = None, notice: str = "") -> Response:
-        """The form, with all that was typed."""
-        return self._page("apply.html", status, errors=errors or {}, notice=notice, element_id=element_id)
+    def ask(
+        self, status: int = 200, *, errors: Mapping[str, str] | None = None, unseen: Mapping[str, str] | None = None
+    ) -> Response:
+        """The form, with all that was typed; messages and newly opened questions by pointer."""
+        return self._page("apply.html", status, errors=errors or {}, unseen=unseen or {})
 
     def show(self) -> Response:
         """The answers, to be checked before they are sent."""
@@ -82,12 +83,12 @@ def _check(filling: Filling) -> Response:
     from chalicelib.forms.validation import validate
 
     form = filling.form
-    unseen = {question.pointer for question in form.unseen()}
+    unseen = form.unseen()
     found = validate(form.schema, form.answers, form.language, now=form.now, calendar=form.calendar)
     faults = [fault for fault in found if fault.pointer not in unseen]
     if faults:
-        return filling.ask(422, form.errors(faults))
-    return filling.ask(notice="form.more") if unseen else filling.show()
+        return filling.ask(422, errors=form.errors(faults))
+    return filling.ask(unseen=unseen) if unseen else filling.show()
 
 
 def _send(filling: Filling) -> Response:
@@ -106,6 +107,6 @@ def _send(filling: Filling) -> Response:
         accepted = submit(filling.visit.hall, application)
     except InvalidAnswers as refused:
         faults = [replace(fault, pointer=fault.pointer.removeprefix("/answers")) for fault in refused.faults]
-        return filling.ask(422, form.errors(faults))
+        return filling.ask(422, errors=form.errors(faults))
     filling.visit.call.case = accepted.case.number
     return filling.visit.go(f"/t/{accepted.tracking}")

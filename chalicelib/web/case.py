@@ -22,7 +22,6 @@ from chalicelib.usecases.tracking import tracked
 from chalicelib.web import answers, windows, words
 from chalicelib.web.edge import Body, Pages, Visit
 from chalicelib.web.forms import Form
-from chalicelib.web.questions import element_id
 
 pages = Pages("case")
 ADDRESS = "/t/{tracking}/case"
@@ -240,5 +239,4 @@ def _correction(
         case=shown,
         form=replace(form, only=asked),
         errors=errors or {},
-        element_id=element_id,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
@@ -12,7 +12,18 @@ from typing import Any, Protocol
 from chalicelib.domain.clock import Calendar
 from chalicelib.forms.pointers import within
 from chalicelib.web import answers, windows, words
-from chalicelib.web.questions import YES, Choice, Group, Part, Question, Repeat, everything, parts_of, questions
+from chalicelib.web.questions import (
+    YES,
+    Choice,
+    Group,
+    Part,
+    Question,
+    Repeat,
+    element_id,
+    everything,
+    parts_of,
+    questions,
+)
 
 Schema = Mapping[str, Any]
 Body = Mapping[str, list[str]]
@@ -57,10 +68,10 @@ class Form:
     def asked(self) -> str:
         return " ".join(question.pointer for question in questions(self.parts))
 
-    def unseen(self) -> list[Question]:
-        """Questions that the page which was sent did not show, because other answers bring them up."""
+    def unseen(self) -> dict[str, str]:
+        """Questions, with their titles, that the page which was sent did not show: other answers bring them up."""
         shown = self.body.get(ASKED, [""])[-1].split()
-        return [question for question in questions(self.parts) if question.pointer not in shown]
+        return {question.pointer: question.title for question in questions(self.parts) if question.pointer not in shown}
 
     def given(self, question: Question) -> list[str]:
         """As it was typed or chosen."""
@@ -72,8 +83,16 @@ class Form:
             return question.choices
         return windows.choices(self.now, self.calendar, self.language)
 
-    def shown(self, question: Question) -> str:
-        """The answer in words, "" for none."""
+    def told(self, part: Part) -> str:
+        """The answers of a part in words, a line each; "" for none. An address needs no names before its lines."""
+        if isinstance(part, Question):
+            return self._words(part)
+        bare = isinstance(part, Repeat) or part.bare
+        colon = words.say("form.colon", self.language)
+        lines = ((below.title, self.told(below)) for below in part.parts)
+        return "\n".join(told if bare else f"{title}{colon}{told}" for title, told in lines if told)
+
+    def _words(self, question: Question) -> str:
         given = [value for value in self.given(question) if value.strip()]
         if not given:
             return ""
@@ -105,6 +124,18 @@ class Form:
             found.setdefault(_closest(places, fault.pointer), fault.message)
         return {pointer: found[pointer] for pointer in ["", *places] if pointer in found}
 
+    def summary(self, pointers: Mapping[str, str]) -> list[dict[str, str]]:
+        """Links to parts with their words; what stands in a group within a group is told with that group's title."""
+        above = {below.pointer: part.title for part in self._inner_groups() for below in everything(part.parts)}
+        colon = words.say("form.colon", self.language)
+        return [
+            {"href": f"#{element_id(p)}", "text": f"{above[p]}{colon}{text}" if p in above else text}
+            for p, text in pointers.items()
+        ]
+
+    def _inner_groups(self) -> Iterator[Group]:
+        return (part for part in everything(self.parts) if isinstance(part, Group) and part.pointer.count("/") > 1)
+
 
 def _closest(places: Sequence[str], pointer: str) -> str:
     """The innermost part around a fault, "" for the form as a whole."""
@@ -119,7 +150,7 @@ def _kept(parts: Iterable[Part], only: Sequence[str]) -> Iterator[Part]:
         elif isinstance(part, Group):
             inner = tuple(_kept(part.parts, only))
             if inner:
-                yield Group(part.pointer, part.title, part.hint, part.required, inner)
+                yield replace(part, parts=inner)
         elif isinstance(part, Repeat):
             yield from _kept(part.parts, only)
 

@@ -11,6 +11,7 @@ from chalicelib.forms.schemas import PART
 
 Schema = Mapping[str, Any]
 
+ADDRESS = "common/1/address"
 WINDOW = "common/1/window"
 MANY_CHOICES = 7  # more are easier to find in a list than among buttons
 YES, NO = "true", "false"
@@ -46,13 +47,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Questions that belong together: an object of the form, or one item of a Repeat."""
+    """Questions that belong together: an object of the form, or one item of a Repeat. ``bare``: an address."""
 
     pointer: str
     title: str
     hint: str
     required: bool
     parts: tuple[Part, ...]
+    bare: bool = False
 
     @property
     def id(self) -> str:
@@ -114,7 +116,8 @@ def _properties(schema: Schema, path: tuple[str, ...], lengths: Mapping[str, int
 def _part(schema: Schema, path: tuple[str, ...], required: bool, lengths: Mapping[str, int]) -> Part:
     pointer, title, hint = join(path), str(schema.get("title", "")), str(schema.get("description", ""))
     if is_group(schema):
-        return Group(pointer, title, hint, required, tuple(_properties(schema, path, lengths)))
+        parts = tuple(_properties(schema, path, lengths))
+        return Group(pointer, title, hint, required, parts, bare=schema.get(PART) == ADDRESS)
     if is_repeat(schema):
         count, most = lengths.get(pointer, least(schema, required)), int(schema.get("maxItems", 0))
         items = tuple(_part(item_schema(schema, i), (*path, str(i)), True, lengths) for i in range(count))

@@ -22,10 +22,7 @@ MANIFEST = ROOT / "chalicelib/web/static_manifest.json"
 MODULES = ROOT / "node_modules"
 UPSTREAM = Path("govuk-frontend/dist/govuk/govuk-frontend.min.css")
 STYLES = (Path(__file__).with_name("hall.css"),)
-FONTS = (
-    'system-ui,-apple-system,"PingFang SC","Hiragino Sans GB","Microsoft YaHei","Noto Sans SC","Noto Sans CJK SC",'
-    "Roboto,Helvetica,Arial,sans-serif"
-)
+FONTS = "var(--hall-fonts)"  # hall.css names them
 
 _FONT_FACE = re.compile(r"/\*![^*]*Margaret Calvert.*?\*/|@font-face\{[^}]*\}", re.DOTALL)
 _CREST = re.compile(r"url\([^)]*govuk-crest[^)]*\)")
@@ -42,6 +39,9 @@ def build(static: Path = STATIC, manifest: Path = MANIFEST, root: Path = ROOT) -
     made = {"hall.css": _style_sheet(root).encode()}
     names = {name: _hashed(name, content) for name, content in made.items()}
     static.mkdir(parents=True, exist_ok=True)
+    for old in static.iterdir():
+        if old.name not in names.values():
+            old.unlink()
     for name, content in made.items():
         _write(static / names[name], content)
     _write(manifest, (json.dumps(names, indent=1, sort_keys=True) + "\n").encode())

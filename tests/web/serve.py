@@ -20,8 +20,8 @@ from tests.halls import MemoryHall
 STATIC = Path(__file__).resolve().parents[2] / "build/static"
 
 
-def serve(port: int, hall: MemoryHall) -> HTTPServer:
-    """A server on loopback that answers for this hall; ``serve_forever`` is the caller's."""
+def serve(port: int) -> HTTPServer:
+    """A server on loopback that answers for the hall that stands in; ``serve_forever`` is the caller's."""
     gateway = LocalGateway(app, Config(chalice_stage="local", config_from_disk={"api_gateway_stage": "hall"}))
 
     class Handler(BaseHTTPRequestHandler):
@@ -31,8 +31,7 @@ def serve(port: int, hall: MemoryHall) -> HTTPServer:
                 self.reply(200, {"Content-Type": "text/css"}, content)
                 return
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            with wiring.standing_in(hall):
-                answer = gateway.handle_request(self.command, self.path, dict(self.headers), body)
+            answer = gateway.handle_request(self.command, self.path, dict(self.headers), body)
             headers = {**answer["headers"], **answer.get("multiValueHeaders", {})}
             self.reply(answer["statusCode"], headers, answer["body"].encode())
 
@@ -53,10 +52,10 @@ def serve(port: int, hall: MemoryHall) -> HTTPServer:
 
 
 def main() -> None:
-    hall = MemoryHall()
-    server = serve(int(sys.argv[1]) if len(sys.argv) > 1 else 8099, hall)
+    server = serve(int(sys.argv[1]) if len(sys.argv) > 1 else 8099)
     print(f"http://127.0.0.1:{server.server_port}")
-    server.serve_forever()
+    with wiring.standing_in(MemoryHall()):
+        server.serve_forever()
 
 
 if __name__ == "__main__":
