@@ -12,7 +12,7 @@ from infra.local.stripe_counterpart.app import create_app
 from infra.local.stripe_counterpart.postman import Address
 
 
-SECRET = "DOORSTEP_STRIPE_WEBHOOK_SECRET"  # in the environment, so that no list of processes shows it
+VARIABLE = "DOORSTEP_STRIPE_WEBHOOK_SECRET"  # in the environment, so that no list of processes shows it
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     app = create_app(
         given.state_dir,
         given.public_url or f"http://localhost:{given.port}",
-        Address(given.webhook_url, os.environ.get(SECRET, "whsec_local")),
+        Address(given.webhook_url, os.environ.get(VARIABLE, "whsec_local")),
     )
     uvicorn.run(app, host="127.0.0.1", port=given.port, log_level="warning")
 
