@@ -11,7 +11,6 @@ import uvicorn
 from infra.local.stripe_counterpart.app import create_app
 from infra.local.stripe_counterpart.postman import Address
 
-
 VARIABLE = "DOORSTEP_STRIPE_WEBHOOK_SECRET"  # in the environment, so that no list of processes shows it
 
 
