@@ -56,8 +56,8 @@ lint-services: environment ## check every service: its form, texts, examples, an
 
 # --- AWS
 
-package: environment ## pack for AWS into build/STAGE/ (STAGE=prod, ARCHITECTURE=arm64|x86_64)
+package: pages ## pack for AWS into build/STAGE/ (STAGE=prod, ARCHITECTURE=arm64|x86_64)
 	@$(PYTHON) -m infra.aws.package --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
-deploy: environment ## pack and deploy to AWS (STAGE=prod HALL_URL=https://…, see infra/aws/README.md)
+deploy: pages ## pack and deploy to AWS (STAGE=prod HALL_URL=https://…, see infra/aws/README.md)
 	@$(PYTHON) -m infra.aws.deploy --stage $(STAGE) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) $(if $(HALL_URL),--parameter HallUrl=$(HALL_URL))
