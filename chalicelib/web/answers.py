@@ -44,6 +44,7 @@ def with_items(schema: Mapping[str, Any], answers: Any) -> dict[str, Any]:
         done["properties"] = {name: with_items(below, given.get(name)) for name, below in schema["properties"].items()}
     elif is_repeat(schema):
         items = answers if isinstance(answers, list) else []
+        done["items"] = with_items(conditions.asked(schema["items"], None), None)
         done["x-items"] = [with_items(conditions.asked(schema["items"], item), item) for item in items]
     return done
 

@@ -74,10 +74,10 @@ def _node() -> Path:
 
 def _style_sheet(root: Path) -> str:
     upstream = (root / MODULES.name / UPSTREAM).read_text("utf-8")
-    return "\n".join([_without_foreign_fonts(upstream), *(style.read_text("utf-8") for style in STYLES)])
+    return "\n".join([without_foreign_fonts(upstream), *(style.read_text("utf-8") for style in STYLES)])
 
 
-def _without_foreign_fonts(css: str) -> str:
+def without_foreign_fonts(css: str) -> str:
     """The style sheet with system fonts, and asking for no file. BuildFailed: upstream is not what it was."""
     css = _CREST.sub("none", _FONT_FACE.sub("", css)).replace(_FOREIGN_FONT, FONTS)
     if "GDS Transport" in css or "url(" in css:

@@ -6,9 +6,13 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
+from chalicelib.api.errors import STATUS
+from chalicelib.api.shapes import STATUS as STATUSES
+from chalicelib.ports import COURIER_STATES, VendorTemporary
 from chalicelib.texts import languages
 from chalicelib.web import statics, words
 from tests.api import LICENCE, PAPERS, RESIDENCE, Api
@@ -216,7 +220,7 @@ def test_a_payment_page_that_cannot_be_reached_leaves_the_case_payable(
 ) -> None:
     tracking = applied(browser, hall)
     hall.clock.advance(timedelta(days=2))
-    hall.payments = Unreachable()
+    monkeypatch.setattr(hall, "payments", Unreachable())
     browser.open(f"/t/{tracking}")
     page = browser.press("Pay ¥10.00")
     assert page.status == 200
@@ -247,8 +251,6 @@ def test_a_verified_number_may_be_typed_in_any_way(browser: Browser, hall: Memor
 
 
 def test_every_language_has_every_text_with_the_same_places_to_fill() -> None:
-    from string import Formatter
-
     texts = {language: json.loads((LOCALES / f"{language}.json").read_text("utf-8")) for language in languages()}
     places = {
         language: {key: {name for _, name, _, _ in Formatter().parse(text) if name} for key, text in found.items()}
@@ -258,10 +260,6 @@ def test_every_language_has_every_text_with_the_same_places_to_fill() -> None:
 
 
 def test_every_status_and_state_that_there_is_has_its_words() -> None:
-    from chalicelib.api.errors import STATUS
-    from chalicelib.api.shapes import STATUS as STATUSES
-    from chalicelib.ports import COURIER_STATES
-
     keys = [f"status.{status}" for status in STATUSES["enum"]] + [f"next.{status}" for status in STATUSES["enum"]]
     keys += [f"shipment.state.{state}" for state in (*COURIER_STATES, "requested", "refused")]
     keys += [f"error.{code}" for code in STATUS]
@@ -285,6 +283,4 @@ class Unreachable:
     """A payment provider that does not answer."""
 
     def __getattr__(self, name: str) -> object:
-        from chalicelib.ports import VendorTemporary
-
         raise VendorTemporary("memory", "unreachable")

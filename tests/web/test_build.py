@@ -1,0 +1,63 @@
+"""The pages' static files: built from what the lock file names, without anything that is for gov.uk alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.web import build as pages
+from infra.web.build import BuildFailed, build
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    return tmp_path / "static", build(tmp_path / "static", tmp_path / "manifest.json")
+
+
+def test_a_files_name_carries_the_hash_of_its_content(built: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    static, names = built
+    assert json.loads((tmp_path / "manifest.json").read_text()) == names
+    for name in names.values():
+        digest = hashlib.sha256((static / name).read_bytes()).hexdigest()
+        assert re.fullmatch(rf"[a-z]+-{digest[:12]}\.[a-z]+", name)
+
+
+def test_the_style_sheet_asks_for_no_file_and_names_no_font_or_crown_of_others(
+    built: tuple[Path, dict[str, str]],
+) -> None:
+    static, names = built
+    css = (static / names["hall.css"]).read_text("utf-8")
+    for foreign in ("url(", "GDS Transport", "@font-face", "Calvert", "crest.", "@import"):
+        assert foreign not in css, foreign
+    assert ".govuk-button{" in css
+    assert "--hall-fonts:" in css
+
+
+def test_building_again_changes_nothing_and_clears_away_what_is_old(
+    built: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    static, names = built
+    before = (static / names["hall.css"]).stat().st_mtime_ns
+    (static / "hall-0123456789ab.css").write_text("old")
+    assert build(static, tmp_path / "manifest.json") == names
+    assert [path.name for path in static.iterdir()] == [names["hall.css"]]
+    assert (static / names["hall.css"]).stat().st_mtime_ns == before
+
+
+def test_a_style_sheet_that_brings_files_unknown_to_us_is_not_built() -> None:
+    with pytest.raises(BuildFailed):
+        pages.without_foreign_fonts("a{background:url(/x.png)}")
+
+
+def test_the_macros_and_the_style_sheet_are_of_one_release() -> None:
+    from importlib.metadata import version
+
+    lock = json.loads((pages.ROOT / "package-lock.json").read_text())
+    package = lock["packages"]["node_modules/govuk-frontend"]
+    assert (version("govuk-frontend-jinja"), package["version"]) == ("4.1.0", "6.3.0")
+    assert package["integrity"].startswith("sha512-")
+    assert "resolved" not in package

@@ -1,0 +1,117 @@
+"""A person with a phone and no scripts, at the real local hall: from the form over the pay page to tracking."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from infra.local.layout import ROOT, Layout
+from tests.api import RESIDENCE, RESIDENCE_ANSWERS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PHONE: Any = {"width": 390, "height": 844}
+PICTURES = ROOT / "test-output/pages"
+PATIENCE_MS = 60_000
+
+pytestmark = [
+    pytest.mark.hall,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def address() -> str:
+    """Where the local hall is open."""
+    ready = Layout.from_env().ready
+    if not ready.is_file():
+        pytest.skip(f"no local hall is open ({ready} is not there): make run")
+    hall = str(json.loads(ready.read_text())["hall"])
+    if httpx2.get(f"{hall}/verify", timeout=60, trust_env=False).status_code != 200:
+        pytest.skip("the local hall that is open has no pages yet")
+    return hall
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_a_proof_of_residence_is_applied_for_and_paid_on_a_phone(
+    chromium: Browser, address: str, language: str
+) -> None:
+    pictures = PICTURES / language
+    pictures.mkdir(parents=True, exist_ok=True)
+    context = chromium.new_context(viewport=PHONE, java_script_enabled=False, locale=language)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
+
+    page.goto(address)
+    keep(page, pictures / "1-services.png")
+    page.locator(f"a[href='/services/{RESIDENCE}']").click()
+    keep(page, pictures / "2-guide.png")
+    page.locator(f"a[href='/services/{RESIDENCE}/apply']").first.click()
+    fill(page, RESIDENCE_ANSWERS)
+    keep(page, pictures / "3-form.png")
+    page.locator("main button[name=_check]").click()
+    keep(page, pictures / "4-check.png")
+    page.locator("button[name=_send]").click()
+    page.wait_for_url(f"{address}/t/*")
+    tracking = page.url
+    keep(page, pictures / "5-to-pay.png")
+    page.locator(f"form[action='{tracking.removeprefix(address)}/pay'] button").click()
+    page.wait_for_url("**/pay/**")
+    keep(page, pictures / "6-pay-page.png")
+    page.locator("button[value=paid]").click()
+    page.wait_for_url(f"{tracking}*")
+    for _ in range(60):  # each load waits for the hall's answer; the payment arrives by its own way
+        if not page.locator("form[action$='/pay']").count():
+            break
+        page.goto(tracking)
+        page.wait_for_timeout(500)
+    keep(page, pictures / "7-paid.png")
+    assert not page.locator("form[action$='/pay']").count()
+    assert "¥10.00" in page.locator("main").inner_text()
+    assert page.locator("img.hall-qr").evaluate("image => image.naturalWidth") > 0
+    assert refused == []
+    context.close()
+
+
+def fill(page: Page, answers: Any, path: str = "") -> None:
+    """Type a service's answers field by field."""
+    for name, value in answers.items():
+        field = f"{path}/{name}"
+        if isinstance(value, dict):
+            fill(page, value, field)
+            continue
+        control = page.locator(f"[name='{field}']").first
+        if control.get_attribute("type") == "radio":
+            page.locator(f"[name='{field}'][value='{value}']").check()
+        else:
+            control.fill(str(value))
+
+
+def keep(page: Page, picture: Path) -> None:
+    """A picture of the whole page, which is never wider than the phone."""
+    page.screenshot(path=picture, full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], picture.name
