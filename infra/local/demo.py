@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ Json = dict[str, Any]
 BEIJING = timezone(timedelta(hours=8))
 PATIENCE = 60.0  # seconds for anything that the hall does by itself
 NUDGE = 0.05  # seconds between two looks
+ONE_TIME_CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
 APPLICANT = {"name": "张三", "phone": "13800000000", "id_type": "resident_id", "id_number": "110101199003070732"}
 ADDRESS = {"province": "上海市", "city": "上海市", "county": "徐汇区", "street": "样例路1号101室"}
@@ -87,41 +89,53 @@ class Hall:
 
 
 class Walk:
-    """One case, and the hands of everybody who has to do with it."""
+    """One case, and the hands of everybody who has to do with it. ``answers`` may leave out the pickup's window."""
 
-    def __init__(self, hall: Hall, service: str, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        hall: Hall,
+        service: str,
+        say: Callable[[str], None] = lambda _: None,
+        *,
+        answers: Json | None = None,
+        language: str = "zh-CN",
+    ) -> None:
         self.hall = hall
         self.service = service
         self.say = say
+        self.answers = _with_window(answers or ANSWERS[service])
+        self.language = language
         self.accepted: Json = {}
         self.definition: Json = hall.get(f"/v1/services/{service}", params={"lang": "en"})
 
     # --- the applicant ---
 
     def submit(self, key: str | None = None) -> Json:
-        answers = dict(ANSWERS[self.service])
-        if "pickup" in answers:
-            answers["pickup"] = {**answers["pickup"], "window": _window()}
         headers = {"Idempotency-Key": key or f"demo-{time.time_ns()}"}
-        body = {"service": self.service, "language": "zh-CN", "answers": answers}
+        body = {"service": self.service, "language": self.language, "answers": self.answers}
         self.accepted = self.hall.call("POST", "/v1/cases", expect=201, json=body, headers=headers).json()
         self.say(f"form sent: case {self.case}, fee {self.accepted['fee']['amount'] / 100:.2f} yuan")
         self.say(f"tracking: {self.accepted['tracking_url']}")
         return self.accepted
 
     def pay(self) -> None:
+        if not self.accepted["payment_url"]:
+            return
         self.hall.call("POST", self.accepted["payment_url"], expect=303, data={"outcome": "paid"})
         self.say("paid on Stripe's page")
 
     def session(self) -> dict[str, str]:
         """The headers of the applicant, by the code that the phone shows."""
-        before = len(self.messages())
+        before = len(self.codes())
         self.hall.call("POST", f"/v1/track/{self.tracking}/codes", expect=202)
-        self.until("the code on the phone", lambda: len(self.messages()) > before)
-        words = self.messages()[-1]["text"].replace("，", " ").split()
-        code = next(word for word in words if word.isdigit() and len(word) == 6)
+        code = self.until("the code on the phone", lambda: self.codes()[before:])[-1]
         opened = self.hall.call("POST", f"/v1/track/{self.tracking}/sessions", expect=201, json={"code": code})
         return {"Authorization": f"Bearer {opened.json()['token']}"}
+
+    def codes(self) -> list[str]:
+        """The one-time codes that the phone has got; the other messages have a link in them."""
+        texts = (message["text"] for message in self.messages() if "://" not in message["text"])
+        return [found[0] for text in texts if (found := ONE_TIME_CODE.search(text))]
 
     def rate(self) -> None:
         path = f"/v1/cases/{self.case}/ratings"
@@ -212,7 +226,7 @@ class Walk:
 
     def messages(self) -> list[Json]:
         """What the phone shows of this case."""
-        sent = self.hall.get("/_local/messages", params={"to": f"+86{APPLICANT['phone']}"})
+        sent = self.hall.get("/_local/messages", params={"to": f"+86{self.answers['applicant']['phone']}"})
         return [message for message in sent if self.case in message["text"]]
 
     def until_status(self, *wanted: str) -> str:
@@ -228,31 +242,51 @@ class Walk:
         while not (seen := look()):
             if time.monotonic() > deadline:
                 raise NotInTime(f"waited {PATIENCE:.0f} s for {what}; the case is {self.track()['status']}")
-            time.sleep(NUDGE)
+            self.pause()
         return seen
+
+    def pause(self) -> None:
+        """Between two looks."""
+        time.sleep(NUDGE)
 
     # --- the whole way ---
 
     def whole_way(self) -> None:
         """From the form to the end, whatever stages the service has."""
         self.submit()
-        if self.accepted["payment_url"]:
-            self.pay()
-        tasks = self.definition["tasks"]
-        for task in tasks:
-            if task.get("stage") == "pre_check":
-                self.approve(task["code"])
+        self.pay()
+        self.pre_check()
+        self.bring_originals()
+        self.review()
+        self.bring_result()
+        self.until_status("closed")
+
+    def pre_check(self) -> None:
+        self._approve_all(lambda task: task.get("stage") == "pre_check")
+
+    def review(self) -> None:
+        self._approve_all(lambda task: task.get("stage") != "pre_check")
+
+    def _approve_all(self, wanted: Callable[[Json], bool]) -> None:
+        for task in filter(wanted, self.definition["tasks"]):
+            self.approve(task["code"])
+
+    def bring_originals(self) -> None:
         if self.definition["pickup"]:
             self.carry("pickup")
             self.until_status("awaiting_originals_check")
             self.receive_originals()
-        for task in tasks:
-            if task.get("stage") != "pre_check":
-                self.approve(task["code"])
+
+    def bring_result(self) -> None:
         if self.definition["delivery"]:
             self.dispatch()
             self.carry("delivery")
-        self.until_status("closed")
+
+
+def _with_window(answers: Json) -> Json:
+    if "pickup" not in answers or "window" in answers["pickup"]:
+        return dict(answers)
+    return {**answers, "pickup": {**answers["pickup"], "window": _window()}}
 
 
 def _window() -> Json:
@@ -262,8 +296,8 @@ def _window() -> Json:
 
 def check_seal(hall: Hall, seal_url: str) -> Json:
     """The claims of a certificate's seal, verified against the hall's published keys."""
-    keys = hall.get("/.well-known/jwks.json")
-    return open_seal(seal_url.partition("#")[2], verifier(keys))
+    published = hall.get("/.well-known/jwks.json")
+    return open_seal(seal_url.partition("#")[2], verifier(published["keys"]))
 
 
 def _show_log(walk: Walk) -> None:
