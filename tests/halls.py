@@ -26,7 +26,7 @@ from chalicelib.ports import CertificateDocument, CourierWebhook, Party
 from chalicelib.usecases.inbox import try_apply
 from chalicelib.usecases.perform import perform
 from chalicelib.usecases.relay import relay
-from chalicelib.usecases.sweep import sweep
+from chalicelib.workers.sweep import push
 
 MONDAY = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 COURIER = "open"
@@ -179,7 +179,7 @@ class MemoryHall:
 
     def sweep_and_drain(self) -> int:
         """As ``drain``, after the sweep has looked at every case whose time has come."""
-        sweep(self, grace=timedelta(seconds=-1))
+        push(self, grace=timedelta(seconds=-1))
         return self.drain()
 
     def _apply_inbox(self) -> int:

@@ -23,7 +23,7 @@ LONGEST_WAIT = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something that needs a push. ``kind`` is ``message`` (of the inbox), ``commits`` or ``case``; ``name`` says whose.
+    """Something that needs a push. ``kind`` is ``messages`` (of the inbox), ``commits`` or ``cases``, ``name`` whose.
 
     Each is done for itself: one that fails must not keep the others waiting.
     """
@@ -38,12 +38,12 @@ def chores(hall: Hall, grace: timedelta = GRACE) -> Iterator[Chore]:
     another, so that what one chore brings about is there for the next."""
     now = hall.now()
     for message in list(hall.inbox.new_before(now - grace)):
-        yield Chore("message", message.id, partial(try_apply, hall, message))
+        yield Chore("messages", message.id, partial(try_apply, hall, message))
     waiting = sorted(hall.log.unrelayed(now - grace))
     for number, commits in groupby(waiting, key=lambda item: item[0]):
         yield Chore("commits", number, partial(relay, hall, number, [version for _, version in commits]))
     for number, version, looks in list(hall.read_model.needing_attention(now)):
-        yield Chore("case", number, partial(_look, hall, number, version, looks, now))
+        yield Chore("cases", number, partial(_look, hall, number, version, looks, now))
 
 
 def _look(hall: Hall, number: str, version: int, looks: int, now: datetime) -> None:

@@ -27,10 +27,16 @@ def perform(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _done(hall: Hall, record: dict[str, Any]) -> bool:
     from chalicelib.usecases.perform import perform as perform_step
 
-    step = json.loads(record["body"])
-    about = {"case": step["case"], "step": step["kind"], "subject": step["subject"]}
     try:
-        outcome = perform_step(hall, step["case"], step["kind"], step["subject"])
+        body = json.loads(record["body"])
+        step = str(body["case"]), str(body["kind"]), str(body["subject"])
+    except (ValueError, KeyError, TypeError):
+        # It comes again until the queue sets it aside, which raises the alarm. Nothing is lost with it.
+        log.exception("not a step", extra={"message_id": record["messageId"]})
+        return False
+    about = dict(zip(("case", "step", "subject"), step, strict=True))
+    try:
+        outcome = perform_step(hall, *step)
     except VendorError as error:
         log.warning("vendor failed", extra={**about, "vendor": error.vendor, "error": error.code})
         return False

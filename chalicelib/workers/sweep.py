@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ from chalice import Blueprint
 
 from chalicelib import wiring
 from chalicelib.logs import logger
+from chalicelib.ports import VendorError
+from chalicelib.usecases.hall import Hall
 
 blueprint = Blueprint(__name__)
 log = logger("sweep")
@@ -18,10 +21,30 @@ log = logger("sweep")
 def sweep(event: dict[str, Any], _context: Any) -> dict[str, int]:
     """``{"grace_s": 0}`` in the event makes it look at what was written just now, too."""
     from chalicelib.usecases.sweep import GRACE
-    from chalicelib.usecases.sweep import sweep as sweep_hall
 
     grace = event.get("grace_s")
-    swept = sweep_hall(wiring.hall(), GRACE if grace is None else timedelta(seconds=grace))
-    found = {"commits": swept.commits, "messages": swept.messages, "cases": swept.cases}
+    found = push(wiring.hall(), GRACE if grace is None else timedelta(seconds=grace))
     log.info("swept", extra=found)
     return found
+
+
+def push(hall: Hall, grace: timedelta) -> dict[str, int]:
+    """How many messages, cases with commits, and cases with something owed were pushed, and how many pushes failed."""
+    from chalicelib.usecases.sweep import Chore, chores
+
+    def done(chore: Chore) -> bool:
+        about = {"kind": chore.kind, "of": chore.name}
+        try:
+            chore.do()
+        except VendorError as error:
+            log.warning("vendor failed", extra={**about, "vendor": error.vendor, "error": error.code})
+            return False
+        except Exception:
+            log.exception("push failed", extra=about)
+            return False
+        return True
+
+    found = Counter({"messages": 0, "commits": 0, "cases": 0, "failed": 0})
+    for chore in chores(hall, grace):
+        found[chore.kind if done(chore) else "failed"] += 1
+    return dict(found)

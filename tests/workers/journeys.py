@@ -50,6 +50,7 @@ class Way:
     life: Life = field(default_factory=Life)
     deliver: Deliver = as_they_come
     streams: bool = True
+    asleep: bool = False  # True: the workers do nothing
     number: str = ""
 
     def __post_init__(self) -> None:
@@ -86,12 +87,19 @@ class Way:
 
     def work(self) -> None:
         """What the workers do by themselves."""
+        if self.asleep:
+            return
         self._until_survived(self.backstage.carry)
 
     def pass_time(self, span: timedelta) -> None:
         """Time goes by, and the sweep comes round."""
         self.hall.clock.advance(span)
         self._until_survived(self.backstage.sweep)
+
+    def apply_inbox(self) -> None:
+        """Only what vendors told; nothing of what follows from it."""
+        for message in list(self.hall.inbox.new_before(self.hall.clock() + timedelta(seconds=1))):
+            assert inbox.try_apply(self.seen, message)
 
     def _until_survived(self, work: Callable[[], None]) -> None:
         for _ in range(ROUNDS):
