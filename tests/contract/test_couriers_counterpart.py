@@ -122,6 +122,13 @@ def test_reordered_pushes_tell_their_own_time(rig: HttpRig) -> None:
     assert news[1].at < news[0].at
 
 
+def test_a_push_that_comes_twice_comes_no_third_time(rig: HttpRig) -> None:
+    rig.fault(duplicate=1, hold_s=0.01)
+    rig.tell(rig.courier.order(an_order()).waybill, "picked_up")
+    assert until_delivered(rig, 2) == ["picked_up"] * 2
+    assert eventually(lambda: rig.call("GET", "/pushes").json() == {"undelivered": 0})
+
+
 def test_a_delayed_push_waits(rig: HttpRig) -> None:
     waybill = rig.courier.order(an_order()).waybill
     rig.fault(delay_s=0.2)

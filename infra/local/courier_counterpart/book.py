@@ -154,9 +154,11 @@ class Book:
                 self.push(event, push_at)
         return event
 
-    def push(self, event: Event, due: float) -> None:
-        """Have the hall told of an event, once more if it was told before."""
-        self._db.execute("INSERT INTO push (event, due) VALUES (?, ?)", (event.id, due))
+    def push(self, event: Event, due: float) -> int:
+        """Have the hall told of an event, once more if it was told before; gives the push's id."""
+        with closing(self._db.execute("INSERT INTO push (event, due) VALUES (?, ?)", (event.id, due))) as done:
+            assert done.lastrowid is not None
+            return done.lastrowid
 
     def pushes(self) -> list[Push]:
         """What is still to be delivered, the longest due first."""

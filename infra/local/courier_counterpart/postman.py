@@ -43,6 +43,7 @@ class Postman:
         self._hall = hall
         self._retry_s = retry_s
         self._carried: set[str] = set()  # waybills with a push on its way
+        self._repeats: set[int] = set()  # pushes that are second ones
         self._pool = urllib3.PoolManager(maxsize=_AT_ONCE, timeout=urllib3.Timeout(connect=3, read=30), retries=False)
 
     async def run(self) -> None:
@@ -82,8 +83,10 @@ class Postman:
     async def _deliver(self, push: Push) -> None:
         if not self._depot.chaos.drops() and await self._is_acknowledged(push):
             self._depot.book.delivered(push)
-            if (pause := self._depot.chaos.repeats_after()) is not None:
-                self._depot.book.push(push.event, self._now() + pause)
+            if push.id in self._repeats:
+                self._repeats.remove(push.id)
+            elif (pause := self._depot.chaos.repeats_after()) is not None:
+                self._repeats.add(self._depot.book.push(push.event, self._now() + pause))
         else:
             self._depot.book.postpone(push, self._now() + pause_after(push.attempts, self._retry_s))
 
