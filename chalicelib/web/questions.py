@@ -120,7 +120,9 @@ def _part(schema: Schema, path: tuple[str, ...], required: bool, lengths: Mappin
         return Group(pointer, title, hint, required, parts, bare=schema.get(PART) == ADDRESS)
     if is_repeat(schema):
         count, most = lengths.get(pointer, least(schema, required)), int(schema.get("maxItems", 0))
-        items = tuple(_part(item_schema(schema, i), (*path, str(i)), True, lengths) for i in range(count))
+        items = tuple(
+            _part(_titled(item_schema(schema, i), title, i), (*path, str(i)), True, lengths) for i in range(count)
+        )
         return Repeat(pointer, title, hint, required, items, count < most)
     choices = choices_of(schema.get("items", {}) if schema.get("type") == "array" else schema)
     autocomplete = str(schema.get("x-autocomplete", ""))
@@ -131,6 +133,11 @@ def item_schema(schema: Schema, position: int) -> Schema:
     """Of one item of a list; numbered items may differ by what their conditions ask for."""
     own: Sequence[Schema] = schema.get("x-items", ())
     return own[position] if position < len(own) else schema["items"]
+
+
+def _titled(item: Schema, title: str, position: int) -> Schema:
+    """An item without a title is told by its list's."""
+    return item if "title" in item else {**item, "title": f"{title} {position + 1}"}
 
 
 def least(schema: Schema, required: bool) -> int:

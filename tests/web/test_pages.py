@@ -284,3 +284,26 @@ class Unreachable:
 
     def __getattr__(self, name: str) -> object:
         raise VendorTemporary("memory", "unreachable")
+
+
+def test_a_fault_of_the_hall_is_a_page_without_any_detail_but_the_requests_number(
+    browser: Browser, hall: MemoryHall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracking = applied(browser, hall)
+    monkeypatch.setattr(hall, "log", None)
+    page = browser.open(f"/t/{tracking}")
+    assert page.status == 500
+    assert page.headers["x-request-id"] in page.text
+    assert "NoneType" not in page.text
+    hold_to_the_rules(page, "en")
+
+
+def test_a_code_that_cannot_be_sent_is_told_as_a_passing_trouble(
+    browser: Browser, hall: MemoryHall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracking = applied(browser, hall)
+    monkeypatch.setattr(hall, "notifier", Unreachable())
+    browser.open(f"/t/{tracking}/case")
+    page = browser.press("Send me a code")
+    assert (page.status, page.headers["retry-after"]) == (503, "30")
+    hold_to_the_rules(page, "en")
