@@ -386,6 +386,14 @@ class CaseRecord:
         """The newest answers; empty once they are erased."""
         return self.submissions[-1].answers if self.submissions else {}
 
+    def with_commit(self, commit: Commit, *beside: Submission | Note) -> CaseRecord:
+        """What is stored once this commit was appended, with what lies beside it."""
+        return CaseRecord(
+            (*self.commits, commit),
+            (*self.submissions, *(item for item in beside if isinstance(item, Submission))),
+            (*self.notes, *(item for item in beside if isinstance(item, Note))),
+        )
+
 
 class CaseLog(Protocol):
     """The log of commits, and what lies erasable beside it in the same partition."""

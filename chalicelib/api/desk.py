@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
 from chalicelib.domain.seal import parse_certificate_number
 from chalicelib.ports import Forged, Staff
 from chalicelib.usecases import desk
+from chalicelib.usecases.execute import Loaded
 
 area = Area("desk", cors=None)
 BEARER = "desk"
@@ -39,8 +40,7 @@ def _version(call: Call) -> int | None:
     return int(found[1])
 
 
-def _shown(call: Call, staff: Staff, case: str) -> Response:
-    loaded = desk.find(call.hall, staff, case)
+def _shown(call: Call, staff: Staff, loaded: Loaded) -> Response:
     call.case = loaded.case.number
     shown = present.desk_case(call.hall, staff, loaded, call.language)
     return answered(shown, headers={"ETag": f'"{loaded.case.version}"'})
@@ -72,7 +72,8 @@ def show_queue(call: Call) -> dict[str, Any]:
 )
 def show(call: Call, case: str) -> Response:
     """A case, with only the answers that one's own tasks read; a clerk sees a name, supervisors and auditors none."""
-    return _shown(call, _staff(call), case)
+    staff = _staff(call)
+    return _shown(call, staff, desk.find(call.hall, staff, case))
 
 
 @area.post(
@@ -94,8 +95,8 @@ def show(call: Call, case: str) -> Response:
 def receive_originals(call: Call, case: str) -> Response:
     """What was in the envelope. A missing original opens a correction."""
     staff, found, version = _staff(call), call.json(), _version(call)
-    desk.receive_originals(call.hall, staff, case, found["items"], found.get("envelope_sealed", True), version)
-    return _shown(call, staff, case)
+    sealed = found.get("envelope_sealed", True)
+    return _shown(call, staff, desk.receive_originals(call.hall, staff, case, found["items"], sealed, version))
 
 
 @area.post(
@@ -125,8 +126,7 @@ def decide(call: Call, case: str, task: str) -> Response:
     staff, wanted, version = _staff(call), call.json(), _version(call)
     pointers = tuple(dict.fromkeys(wanted.get("pointers", ())))
     decision = desk.Decision(wanted["decision"], wanted.get("reason", ""), pointers)
-    desk.decide_task(call.hall, staff, case, task, decision, version)
-    return _shown(call, staff, case)
+    return _shown(call, staff, desk.decide_task(call.hall, staff, case, task, decision, version))
 
 
 @area.post(
@@ -148,8 +148,7 @@ def decide(call: Call, case: str, task: str) -> Response:
 def dispatch(call: Call, case: str) -> Response:
     """Packed: a courier is owed from now on."""
     staff, version = _staff(call), _version(call)
-    desk.dispatch(call.hall, staff, case, call.json()["contents"], version)
-    return _shown(call, staff, case)
+    return _shown(call, staff, desk.dispatch(call.hall, staff, case, call.json()["contents"], version))
 
 
 @area.get(

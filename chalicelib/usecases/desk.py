@@ -17,7 +17,7 @@ from chalicelib.domain.worklist import FRONT
 from chalicelib.forms.slices import take
 from chalicelib.ports import CaseRecord, CertificateRecord, InboxMessage, Note, Page, Staff
 from chalicelib.usecases import certificates, inbox
-from chalicelib.usecases.execute import Loaded, execute, load, make_note, salted_digest
+from chalicelib.usecases.execute import Loaded, change, load, make_note, salted_digest
 from chalicelib.usecases.hall import Hall
 
 REVIEWER, CLERK, SUPERVISOR, AUDITOR = "reviewer", "clerk", "supervisor", "auditor"
@@ -149,7 +149,7 @@ def _room(staff: Staff, department: str) -> str | None:
 
 def receive_originals(
     hall: Hall, staff: Staff, number: str, items: Sequence[Mapping[str, Any]], sealed: bool, version: int | None
-) -> Case:
+) -> Loaded:
     """What was in the envelope, as ``{"material", "present", "note"?}``. A missing original opens a correction."""
     require(staff, Right.RECEIVE)
     places = {item["material"]: position for position, item in enumerate(items)}
@@ -183,7 +183,7 @@ class Decision:
     pointers: tuple[str, ...] = ()
 
 
-def decide_task(hall: Hall, staff: Staff, number: str, task: str, decision: Decision, version: int | None) -> Case:
+def decide_task(hall: Hall, staff: Staff, number: str, task: str, decision: Decision, version: int | None) -> Loaded:
     require(staff, Right.DECIDE)
 
     def command(digest: str) -> Command:
@@ -200,7 +200,7 @@ def decide_task(hall: Hall, staff: Staff, number: str, task: str, decision: Deci
     return _change(hall, staff, number, command, decision.reason, version)
 
 
-def dispatch(hall: Hall, staff: Staff, number: str, contents: Sequence[str], version: int | None) -> Case:
+def dispatch(hall: Hall, staff: Staff, number: str, contents: Sequence[str], version: int | None) -> Loaded:
     """Packed: from now on a courier is owed."""
     require(staff, Right.DISPATCH)
 
@@ -212,7 +212,7 @@ def dispatch(hall: Hall, staff: Staff, number: str, contents: Sequence[str], ver
 
 def _change(
     hall: Hall, staff: Staff, number: str, command: Callable[[str], Command], words: str, version: int | None
-) -> Case:
+) -> Loaded:
     """Carry out a command that is given the digest of the words. Outdated: the case has moved on from ``version``."""
     loaded = find(hall, staff, number)
     note = make_note(loaded.case.number, words)
@@ -223,7 +223,7 @@ def _change(
             raise Outdated("precondition_failed")
         return command(note.digest if note else "")
 
-    return execute(hall, loaded.case.number, checked, beside=beside, loaded=loaded)
+    return change(hall, loaded.case.number, checked, beside=beside, loaded=loaded)
 
 
 def certificate_pdf(hall: Hall, staff: Staff, number: str, code: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.case import Case
@@ -14,7 +14,7 @@ from chalicelib.domain.commit import canonical_json, make_commit
 from chalicelib.domain.decide import decide
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.events import Submitted
-from chalicelib.domain.evolve import evolve, fold
+from chalicelib.domain.evolve import fold
 from chalicelib.ports import CaseRecord, Note, Submission, VersionTaken
 from chalicelib.usecases.hall import Hall
 
@@ -64,10 +64,22 @@ def execute(
 
     ``command`` is asked anew for each try, since it may look at the case. Raises the rule book's DomainError, and Busy.
     """
+    return change(hall, number, command, beside=beside, loaded=loaded).case
+
+
+def change(
+    hall: Hall,
+    number: str,
+    command: Callable[[Loaded], Command],
+    *,
+    beside: Sequence[Submission | Note] = (),
+    loaded: Loaded | None = None,
+) -> Loaded:
+    """As ``execute``, with what is stored of the case then, which nobody has to ask for again."""
     for _ in range(TRIES):
         loaded = loaded or load(hall, number)
         try:
-            return append(hall, loaded.case, command(loaded), beside)
+            return _append(hall, loaded, command(loaded), beside)
         except VersionTaken:
             loaded = None
     raise Busy
@@ -75,14 +87,17 @@ def execute(
 
 def append(hall: Hall, case: Case, command: Command, beside: Sequence[Submission | Note] = ()) -> Case:
     """One decision, one put. Raises VersionTaken when the case has moved on."""
+    return _append(hall, Loaded(case, CaseRecord(())), command, beside).case
+
+
+def _append(hall: Hall, loaded: Loaded, command: Command, beside: Sequence[Submission | Note]) -> Loaded:
+    case = loaded.case
     events = decide(case, command)
     if not events:
-        return case
+        return loaded
     commit = make_commit(case.number, case.version + 1, events, case.head)
     hall.log.append(commit, *beside)
-    for event in events:
-        case = evolve(case, event)
-    return replace(case, version=commit.version, head=commit.hash)
+    return Loaded(fold(case, [commit]), loaded.record.with_commit(commit, *beside))
 
 
 def salted(value: Any) -> tuple[str, str]:
