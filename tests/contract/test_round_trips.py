@@ -1,0 +1,160 @@
+"""How often the hall asks DynamoDB, counted on the wire. One request more than is said here is a bug."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.adapters.dynamodb.tables import shared_connection
+from tests.api import LICENCE, RESIDENCE, RESIDENCE_ANSWERS, Api, Json, api_over
+from tests.contract.stored import stored_hall
+from tests.contract.stores import DynamoStore
+from tests.support import count_requests
+
+
+@pytest.fixture
+def api(dynamo: DynamoStore) -> Iterator[Api]:
+    with stored_hall(dynamo) as hall, api_over(hall) as api:
+        yield api
+
+
+@pytest.fixture
+def requests(api: Api) -> Iterator[Counter[str]]:
+    """What was sent so far; ``clear`` it before what is to be counted."""
+    with count_requests(shared_connection()) as counted:
+        yield counted
+
+
+def opened(api: Api, service: str = RESIDENCE) -> Json:
+    return api.opened(service)
+
+
+def test_a_form_is_one_transaction_and_its_checkout_one_put(api: Api, requests: Counter[str]) -> None:
+    assert api.submit(RESIDENCE, RESIDENCE_ANSWERS).status == 201
+    assert requests == {"TransactWriteItems": 1, "PutItem": 1}
+
+
+def test_a_form_whose_checkout_can_not_be_opened_is_one_transaction(api: Api, requests: Counter[str]) -> None:
+    from chalicelib.ports import VendorTemporary
+    from tests.workers.faults import Faulty, always
+
+    down = always(VendorTemporary("v", "down"))
+    api.hall.payments = Faulty(api.hall.payments, "open_checkout", down)  # type: ignore[assignment]
+    assert api.submit(RESIDENCE, RESIDENCE_ANSWERS).json["payment_url"] is None
+    assert requests == {"TransactWriteItems": 1}
+
+
+def test_the_same_form_again_is_one_refused_transaction_and_one_query(api: Api, requests: Counter[str]) -> None:
+    assert api.submit(RESIDENCE, RESIDENCE_ANSWERS).status == 201
+    requests.clear()
+    assert api.submit(RESIDENCE, RESIDENCE_ANSWERS).headers["Idempotent-Replayed"] == "true"
+    assert requests == {"TransactWriteItems": 1, "Query": 1}
+
+
+def test_tracking_is_one_query_and_a_forged_code_none(api: Api, requests: Counter[str]) -> None:
+    case = opened(api)
+    requests.clear()
+    assert api.get(f"/v1/track/{case['tracking']}").status == 200
+    assert requests == {"Query": 1}
+    requests.clear()
+    assert api.get(f"/v1/track/{case['tracking'][:-1]}U").status == 404
+    assert requests == {}
+
+
+def test_the_tracking_page_is_one_query(api: Api, requests: Counter[str]) -> None:
+    case = opened(api)
+    requests.clear()
+    assert api.get(f"/t/{case['tracking']}").status == 200
+    assert requests == {"Query": 1}
+
+
+def test_the_qr_code_is_one_query(api: Api, requests: Counter[str]) -> None:
+    case = opened(api)
+    requests.clear()
+    assert api.get(f"/v1/track/{case['tracking']}/qr.svg").status == 200
+    assert requests == {"Query": 1}
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_webhook_is_one_put(api: Api, requests: Counter[str], repeated: bool) -> None:
+    opened(api)
+    if repeated:
+        api.stripe_event("cs_1", "evt_1")
+    requests.clear()
+    assert api.stripe_event("cs_1", "evt_1").status == 200
+    assert requests == {"PutItem": 1}
+
+
+def test_a_forged_webhook_is_nothing(api: Api, requests: Counter[str]) -> None:
+    assert api.stripe(b"{}", secret="another").status == 400
+    assert requests == {}
+
+
+def test_a_decision_is_one_query_and_one_put(api: Api, requests: Counter[str]) -> None:
+    case = api.paid(RESIDENCE)
+    requests.clear()
+    path = f"/v1/desk/cases/{case['case']}/tasks/verify-residence/decision"
+    assert api.post(path, {"decision": "approve"}, api.reviewer("public-security")).status == 200
+    assert requests == {"Query": 1, "PutItem": 1}
+
+
+def test_a_decision_with_a_reason_is_one_query_and_one_transaction(api: Api, requests: Counter[str]) -> None:
+    case = api.paid(RESIDENCE)
+    requests.clear()
+    path = f"/v1/desk/cases/{case['case']}/tasks/verify-residence/decision"
+    rejected = {"decision": "reject", "reason": "查无此人"}
+    assert api.post(path, rejected, api.reviewer("public-security")).status == 200
+    assert requests == {"Query": 1, "TransactWriteItems": 1}
+
+
+def test_the_desk_reads_a_case_by_one_query(api: Api, requests: Counter[str]) -> None:
+    case = api.paid(RESIDENCE)
+    requests.clear()
+    assert api.get(f"/v1/desk/cases/{case['case']}", api.reviewer("public-security")).status == 200
+    assert requests == {"Query": 1}
+
+
+def test_services_certificates_and_health_ask_for_no_case(api: Api, requests: Counter[str]) -> None:
+    assert api.get("/v1/services").status == 200
+    assert api.get(f"/v1/services/{LICENCE}").status == 200
+    assert api.get("/healthz").status == 200
+    assert requests == {}
+    assert api.get("/v1/certificates/D7K3-M9QF-2XHV5").status == 404
+    assert requests in ({"GetItem": 1}, {})
+
+
+def test_to_relay_a_commit_is_to_read_the_case_and_its_lines_and_to_write_what_changed(
+    api: Api, requests: Counter[str]
+) -> None:
+    from tests.workers.lambdas import call_relay, commit_record
+
+    case = api.paid(RESIDENCE)
+    requests.clear()
+    version = len(api.get(f"/v1/desk/cases/{case['case']}/audit", api.supervisor).json["commits"])
+    requests.clear()
+    assert call_relay(api.hall, [commit_record(case["case"], version)]) == []
+    assert requests == {"Query": 2, "PutItem": 1, "UpdateItem": 1}
+
+
+def test_a_step_takes_a_lease_reads_the_case_writes_it_and_gives_the_lease_back(
+    api: Api, requests: Counter[str]
+) -> None:
+    from tests.workers.lambdas import call_perform, message
+
+    case = api.submit(RESIDENCE, RESIDENCE_ANSWERS).json
+    requests.clear()
+    assert call_perform(api.hall, [message(case["case"], "notify", "submitted")]) == []
+    assert requests == {"PutItem": 2, "Query": 1, "DeleteItem": 1}
+
+
+def test_a_page_of_the_queue_takes_the_same_requests_however_long_the_queue(api: Api, requests: Counter[str]) -> None:
+    seen = []
+    for key in ("key-00000001", "key-00000002", "key-00000003"):
+        api.paid(RESIDENCE, key)
+        requests.clear()
+        page = api.get("/v1/desk/queue", api.reviewer("public-security"))
+        assert page.status == 200
+        seen.append(dict(requests))
+    assert seen == [{"Query": 8}] * 3
