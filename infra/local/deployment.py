@@ -203,6 +203,7 @@ def _make_up(layout: Layout, stack: Stack) -> None:
             _expire(dynamodb, physical[name], ttl)
     api = resources["RestAPI"]["Properties"]
     _declare_binary(layout, stack, api["DefinitionBody"])
+    _declare_preflights(layout, stack, api["DefinitionBody"])
     _declare_gateway_responses(layout, stack, api.get("GatewayResponses", {}))
     _bound_workers(cloud.client(layout, "lambda"), stack.outputs["PerformName"])
     cloud.client(layout, "ses").verify_email_identity(EmailAddress=EMAIL_SENDER)
@@ -232,6 +233,24 @@ def _declare_binary(layout: Layout, stack: Stack, definition: Mapping[str, Any])
     httpx2.patch(
         f"{layout.cloud_url}/restapis/{stack.outputs['RestAPIId']}", json=change, trust_env=False
     ).raise_for_status()
+
+
+def _declare_preflights(layout: Layout, stack: Stack, definition: Mapping[str, Any]) -> None:
+    """Have the API answer other pages' preflight requests: the emulator imports these answers without their headers."""
+    gateway, api = cloud.client(layout, "apigateway"), stack.outputs["RestAPIId"]
+    pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
+    resources = {resource["path"]: resource["id"] for page in pages for resource in page["items"]}
+    for path, methods in definition["paths"].items():
+        if "options" not in methods:
+            continue
+        answer = methods["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+        gateway.put_integration_response(
+            restApiId=api,
+            resourceId=resources[path],
+            httpMethod="OPTIONS",
+            statusCode=answer["statusCode"],
+            responseParameters=answer["responseParameters"],
+        )
 
 
 def _declare_gateway_responses(layout: Layout, stack: Stack, wanted: Mapping[str, Mapping[str, Any]]) -> None:
