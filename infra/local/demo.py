@@ -70,7 +70,10 @@ class Hall:
 
     def __init__(self, addresses: Mapping[str, Any]) -> None:
         self.addresses = addresses
-        self._http = httpx2.Client(timeout=30)
+        self._http = httpx2.Client(timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
 
     def call(self, method: str, url: str, *, expect: int, **options: Any) -> httpx2.Response:
         address = url if "://" in url else f"{self.addresses['hall']}{url}"

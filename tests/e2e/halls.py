@@ -20,6 +20,7 @@ from infra.local.children import end_left_behind
 from infra.local.layout import PORTS, ROOT, Layout
 
 PATIENCE_S = 300
+TAIL = 6_000  # characters of each log that a failed test shows
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Hall:
         """Close it as Ctrl-C does; gives the exit code."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
+
+    def logs(self) -> Iterator[tuple[str, str]]:
+        """The end of what it printed and of each of its logs that isn't empty: (name, text)."""
+        for file in (self.output, *sorted(self.layout.logs.glob("*.log"))):
+            if text := file.read_text(errors="replace")[-TAIL:].strip():
+                yield file.name, text
 
 
 def free_ports() -> dict[str, str]:
@@ -78,3 +85,34 @@ def open_hall(state: Path, ports: Mapping[str, str]) -> Iterator[Hall]:
             process.terminate()
             process.wait(PATIENCE_S)
         end_left_behind(layout.running)
+
+
+class OneHall:
+    """The hall that tests share. It can be closed, and opened again with what it kept."""
+
+    def __init__(self, state: Path, ports: Mapping[str, str]) -> None:
+        self._state = state
+        self._ports = ports
+        self._closing = ExitStack()
+        self._open: Hall | None = None
+
+    @property
+    def open(self) -> Hall:
+        """The hall as it stands open; it opens when it is first asked for."""
+        if self._open is None:
+            began = time.monotonic()
+            self._open = self._closing.enter_context(open_hall(self._state, self._ports))
+            print(f"the hall opened in {time.monotonic() - began:.1f} s")
+        return self._open
+
+    @property
+    def is_open(self) -> bool:
+        return self._open is not None
+
+    def close(self) -> None:
+        """As Ctrl-C does; AssertionError when it does not end well."""
+        if self._open is not None:
+            closed, self._open = self._open, None
+            with self._closing:
+                code = closed.close()
+                assert code == 0, closed.output.read_text()
