@@ -1,4 +1,4 @@
-"""What each Lambda has to import before it can answer: by name, since a machine's milliseconds say nothing of another's.
+"""What each Lambda has to import before it can answer: by name, for milliseconds differ from machine to machine.
 
 Each piece of work is done in a process of its own, by a hall that is wired like the real one but for its store and its
 vendors, which are in memory. Cases come from the test as they would from a store, so that opening one costs nothing.
@@ -79,7 +79,8 @@ def modules_of(code: str, **given: Any) -> set[str]:
     prelude = f"import json, sys\nsys.path[:0] = {PATHS!r}\ngiven = json.loads({json.dumps(given)!r})\n"
     done = subprocess.run(
         [sys.executable, "-I", "-W", "error", "-c", prelude + code + LOADED],
-        capture_output=True, text=True, check=False, cwd=ROOT, env={"PATH": os.defpath, "AWS_DEFAULT_REGION": "cn-north-1"},
+        capture_output=True, text=True, check=False, cwd=ROOT,
+        env={"PATH": os.defpath, "AWS_DEFAULT_REGION": "cn-north-1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
