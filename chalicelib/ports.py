@@ -406,6 +406,10 @@ class CaseLog(Protocol):
         """Everything of a case in one consistent query, None when there is no such case."""
         ...
 
+    def documents(self, case: str) -> tuple[Mapping[str, Any], ...]:
+        """The JSON of a case's commits just as it is stored, for the audit; {} for what is no JSON object."""
+        ...
+
     def erase(self, case: str) -> None:
         """Forget the submissions and notes of a case. The log and its chain stay as they are."""
         ...

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from chalicelib.adapters import desk_queue
 from chalicelib.adapters.instants import end_second, sortable, this_second
-from chalicelib.domain.commit import Commit, canonical_json, commit_from_json, commit_to_json
+from chalicelib.domain.commit import Commit, canonical_json, commit_from_json, commit_to_json, json_object
 from chalicelib.domain.due import Step
 from chalicelib.ports import (
     CaseRecord,
@@ -68,6 +68,10 @@ class MemoryCaseLog:
             tuple(Submission(case, revision, **json.loads(body)) for revision, body in submissions),
             tuple(Note(case, digest, **json.loads(body)) for digest, body in notes),
         )
+
+    def documents(self, case: str) -> tuple[Mapping[str, Any], ...]:
+        with self._lock:
+            return tuple(json_object(body) for _, body in sorted(self._commits.get(case, {}).items()))
 
     def erase(self, case: str) -> None:
         with self._lock:

@@ -243,18 +243,30 @@ def audit(found: desk.Audit, zone: tzinfo) -> Json:
     return {
         "commits": [
             {
-                "version": commit.version,
-                "at": instant(commit.at, zone),
-                "actor": commit.by,
-                "events": [type(event).__name__ for event in commit.events],
-                "hash": commit.hash,
+                "version": version,
+                "at": _instant_of(commit.get("at"), zone),
+                "actor": str(commit.get("by", "")),
+                "events": _types(commit.get("events")),
+                "hash": str(commit.get("hash", "")),
             }
-            for commit in found.commits
+            for version, commit in enumerate(found.commits, start=1)
         ],
         "intact": found.broken is None and not found.altered,
         "first_broken": found.broken,
         "altered": list(found.altered),
     }
+
+
+def _instant_of(text: Any, zone: tzinfo) -> str | None:
+    """Of a stored commit, which somebody may have laid hands on."""
+    try:
+        return instant(datetime.fromisoformat(text), zone)
+    except (TypeError, ValueError):
+        return None
+
+
+def _types(events: Any) -> list[str]:
+    return [str(event.get("type", "")) for event in events if isinstance(event, dict)] if events else []
 
 
 def message(found: InboxMessage, zone: tzinfo) -> Json:

@@ -254,7 +254,15 @@ ANSWER_SHAPES: Mapping[str, Shape] = {
     "Audit": _object(
         {
             "commits": _list(
-                _object({"version": NATURAL, "at": INSTANT, "actor": TEXT, "events": _list(TEXT), "hash": TEXT})
+                _object(
+                    {
+                        "version": NATURAL,
+                        "at": _or_null(INSTANT),
+                        "actor": TEXT,
+                        "events": _list(TEXT),
+                        "hash": TEXT,
+                    }
+                )
             ),
             "intact": BOOLEAN,
             "first_broken": _or_null(NATURAL),

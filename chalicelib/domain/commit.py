@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,13 +36,26 @@ def make_commit(case: str, version: int, events: Sequence[Event], previous: str)
 
 
 def commit_hash(commit: Commit) -> str:
-    body = {**commit_to_json(commit), "hash": None}
-    return hashlib.sha256(canonical_json(body)).hexdigest()
+    return document_hash(commit_to_json(commit))
+
+
+def document_hash(document: Mapping[str, Any]) -> str:
+    """The hash that a commit's JSON must carry."""
+    return hashlib.sha256(canonical_json({**document, "hash": None})).hexdigest()
 
 
 def canonical_json(value: Any) -> bytes:
     """Sorted keys, no spaces, UTF-8: the same bytes for the same value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def json_object(text: str | bytes) -> Mapping[str, Any]:
+    """The JSON object that a text holds, {} for anything else: no commit, and no reason to fail."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def commit_to_json(commit: Commit) -> dict[str, Any]:
@@ -74,11 +87,15 @@ def commit_from_json(document: dict[str, Any]) -> Commit:
     )
 
 
-def first_broken(commits: Iterable[Commit]) -> int | None:
-    """The version of the first commit that does not fit the chain; None when the chain is intact."""
+def first_broken(documents: Iterable[Mapping[str, Any]]) -> int | None:
+    """The version of the first commit that does not fit the chain; None when the chain is intact.
+
+    Takes the commits' JSON as it is stored, so that a log that can't be read any more can still be audited.
+    """
     previous = ""
-    for version, commit in enumerate(commits, start=1):
-        if commit.version != version or commit.previous != previous or commit.hash != commit_hash(commit):
+    for version, document in enumerate(documents, start=1):
+        fits = document.get("version") == version and document.get("previous") == previous
+        if not fits or document.get("hash") != document_hash(document):
             return version
-        previous = commit.hash
+        previous = document["hash"]
     return None

@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.domain import events as e
 from chalicelib.domain.case import Case
 from chalicelib.domain.commands import Command, DecideTask, Dispatch, ReceiveOriginals
-from chalicelib.domain.commit import Commit, first_broken
+from chalicelib.domain.commit import first_broken
 from chalicelib.domain.errors import DomainError, Invalid, NotAllowed, NotFound
 from chalicelib.domain.numbers import parse_case_number
 from chalicelib.domain.worklist import FRONT
@@ -242,21 +242,24 @@ def revoke(hall: Hall, staff: Staff, number: str, reason: str) -> CertificateRec
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The log, the version of the first commit that does not fit, and what beside it is not what was logged."""
+    """The log as stored, the version of the first commit that does not fit, and what beside it is not what was
+    logged."""
 
-    commits: tuple[Commit, ...]
+    commits: tuple[Mapping[str, Any], ...]
     broken: int | None
     altered: tuple[str, ...]
 
 
 def audit(hall: Hall, staff: Staff, number: str) -> Audit:
-    """Compute the chain anew. Nothing is folded: a log that makes no sense can be audited too."""
+    """Compute the chain anew, from the commits as they are stored: a log that can't be read can be audited too."""
     require(staff, Right.AUDIT)
     case = parse_case_number(number)
-    record = hall.log.load(case) if case else None
-    if record is None:
+    documents = hall.log.documents(case) if case else ()
+    if case is None or not documents:
         raise NotFound("unknown_case")
-    return Audit(record.commits, first_broken(record.commits), tuple(_altered(record)))
+    broken = first_broken(documents)
+    record = hall.log.load(case) if broken is None else None
+    return Audit(documents, broken, tuple(_altered(record)) if record else ())
 
 
 def _altered(record: CaseRecord) -> list[str]:

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib.domain.commit import Commit, first_broken, make_commit
+from chalicelib.domain.commit import Commit, commit_to_json, first_broken, make_commit
 from chalicelib.domain.events import MessageSent
 from chalicelib.ports import CaseLog, Note, Submission, VersionTaken
 from tests.contract.stores import Store
@@ -52,10 +52,12 @@ def test_a_case_is_read_back_as_it_was_written(log: CaseLog) -> None:
     record = log.load(CASE)
     assert record is not None
     assert record.commits == (first, second, third)
+    assert log.documents(CASE) == tuple(map(commit_to_json, (first, second, third)))
+    assert log.documents("unknown") == ()
     assert record.submissions == tuple(submissions)
     assert record.notes == (note,)
     assert record.answers == {"name": "李四"}
-    assert first_broken(record.commits) is None
+    assert first_broken(map(commit_to_json, record.commits)) is None
 
 
 def test_cases_do_not_mix(log: CaseLog) -> None:
@@ -197,7 +199,7 @@ def test_erasing_a_person_leaves_the_chain_whole_and_no_salt(log: CaseLog) -> No
     record = log.load(CASE)
     assert record is not None
     assert record.commits == tuple(chain)
-    assert first_broken(record.commits) is None
+    assert first_broken(map(commit_to_json, record.commits)) is None
     assert record.submissions == ()
     assert record.notes == ()
     assert record.answers == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from chalicelib.ports import Note, Submission
+from chalicelib.ports import Submission
 from tests.api import LICENCE, PAPERS, Answer, Api, Json, api_over
 from tests.halls import AUDIENCE, ISSUER, Issuer, MemoryHall
 
+UNTOUCHED = object()
 MARKET, POLICE = "market-regulation", "public-security"
 
 
@@ -359,31 +361,43 @@ def test_an_audit_tells_answers_that_were_altered_beside_the_log(api: Api) -> No
     record = api.hall.log.load(case["case"])
     assert record is not None
     (submission,) = record.submissions
-    altered = {**submission.answers, "purpose": "housing"}
-    tampered = _TamperedLog(api.hall.log.load, Submission(case["case"], 1, submission.salt, altered, {}))
-    api.hall.log = tampered  # type: ignore[assignment]
+    altered = replace(submission, answers={**submission.answers, "purpose": "housing"})
+    api.hall.log = _TamperedLog(api.hall.log, submission=altered)  # type: ignore[assignment]
     told = api.get(path, api.supervisor).json
     assert (told["intact"], told["first_broken"], told["altered"]) == (False, None, ["submission-1"])
 
 
-def test_an_audit_names_the_first_commit_that_does_not_fit(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("commit", "first"),
+    [
+        (None, 1),
+        ({"by": "staff:somebody-else"}, 1),
+        ({"events": [{"type": "Teleported"}]}, 1),
+        ({"at": "yesterday", "events": "none"}, 1),
+        ({"version": 7}, 1),
+    ],
+)
+def test_an_audit_names_the_first_commit_that_does_not_fit(api: Api, commit: Any, first: int) -> None:
     case = api.paid()
-    api.hall.log = _TamperedLog(api.hall.log.load, None, cut=1)  # type: ignore[assignment]
+    api.hall.log = _TamperedLog(api.hall.log, commit=commit)  # type: ignore[assignment]
     told = api.get(f"/v1/desk/cases/{case['case']}/audit", api.supervisor).json
-    assert (told["intact"], told["first_broken"]) == (False, 1)
+    assert (told["intact"], told["first_broken"]) == (False, first)
 
 
 class _TamperedLog:
-    """A log that somebody has laid hands on: its first ``cut`` commits are gone, or a submission is another."""
+    """A log that somebody has laid hands on: its first commit is gone (None) or altered, or a submission is another."""
 
-    def __init__(self, load: Any, submission: Submission | Note | None, cut: int = 0) -> None:
-        self._load = load
+    def __init__(self, log: Any, submission: Submission | None = None, commit: Any = UNTOUCHED) -> None:
+        self._log = log
         self._submission = submission
-        self._cut = cut
+        self._commit = commit
 
     def load(self, case: str) -> Any:
-        from dataclasses import replace
+        record = self._log.load(case)
+        return replace(record, submissions=(self._submission,)) if self._submission else record
 
-        record = self._load(case)
-        submissions = (self._submission,) if self._submission else record.submissions
-        return replace(record, commits=record.commits[self._cut :], submissions=submissions)
+    def documents(self, case: str) -> Any:
+        first, *others = self._log.documents(case)
+        if self._commit is UNTOUCHED:
+            return (first, *others)
+        return tuple(others) if self._commit is None else ({**first, **self._commit}, *others)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chalicelib.domain import commands as c
-from chalicelib.domain.commit import first_broken
+from chalicelib.domain.commit import commit_to_json, first_broken
 from chalicelib.domain.due import Kind, Step, attention_at, due, pickup_window
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.service import Leg
@@ -168,7 +168,7 @@ class CaseMachine(RuleBasedStateMachine):
         event(f"reached {status(self.book.case)}")
         self.come_to_rest()
         assert self.book.refold() == self.book.case
-        assert first_broken(self.book.commits) is None
+        assert first_broken(map(commit_to_json, self.book.commits)) is None
 
     def come_to_rest(self) -> None:
         for _ in range(300):

@@ -66,10 +66,11 @@ def test_a_commit_survives_being_written_and_read() -> None:
 
 def test_the_chain_names_the_first_commit_that_does_not_fit() -> None:
     commits = Book.open().to_delivered().commits
-    assert first_broken(commits) is None
-    changed = commit_to_json(commits[2])
-    changed["by"] = "staff:somebody-else"
-    assert first_broken([*commits[:2], commit_from_json(changed), *commits[3:]]) == 3
-    assert first_broken([*commits[:2], *commits[3:]]) == 3
-    rewritten = make_commit(commits[2].case, 3, commits[1].events, commits[1].hash)
-    assert first_broken([*commits[:2], rewritten, *commits[3:]]) == 4
+    log = [commit_to_json(commit) for commit in commits]
+    assert first_broken(log) is None
+    assert first_broken([*log[:2], {**log[2], "by": "staff:somebody-else"}, *log[3:]]) == 3
+    assert first_broken([*log[:2], {**log[2], "unheard": "of"}, *log[3:]]) == 3
+    assert first_broken([*log[:2], {}, *log[3:]]) == 3
+    assert first_broken([*log[:2], *log[3:]]) == 3
+    rewritten = commit_to_json(make_commit(commits[2].case, 3, commits[1].events, commits[1].hash))
+    assert first_broken([*log[:2], rewritten, *log[3:]]) == 4

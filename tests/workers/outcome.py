@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 from chalicelib.domain import events as e
-from chalicelib.domain.commit import first_broken
+from chalicelib.domain.commit import commit_to_json, first_broken
 from chalicelib.domain.due import due
 from tests.halls import COURIER
 from tests.workers.journeys import Ending, Way
@@ -26,7 +26,7 @@ def check(way: Way, expected: Ending) -> None:
 
 def _check_log(way: Way) -> None:
     commits = way.record.commits
-    assert first_broken(commits) is None
+    assert first_broken(map(commit_to_json, commits)) is None
     assert [commit.version for commit in commits] == list(range(1, len(commits) + 1))
     once = [
         (type(event).__name__, *(getattr(event, name, "") for name in ("leg", "attempt", "state", "task", "happening")))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from heapq import merge
+from typing import Any
 
 from pynamodb.connection import Connection
 
@@ -23,7 +24,7 @@ from chalicelib.adapters.dynamodb.tables import (
     update,
 )
 from chalicelib.adapters.instants import sortable
-from chalicelib.domain.commit import Commit, canonical_json, commit_from_json, commit_to_json
+from chalicelib.domain.commit import Commit, canonical_json, commit_from_json, commit_to_json, json_object
 from chalicelib.ports import CaseRecord, Note, Submission, VersionTaken
 
 
@@ -58,6 +59,11 @@ class DynamoCaseLog:
             submissions=tuple(_submission(item) for item in items if _is(item, keys.SUBMISSION)),
             notes=tuple(_note(item) for item in items if _is(item, keys.NOTE)),
         )
+
+    def documents(self, case: str) -> tuple[Mapping[str, Any], ...]:
+        """One consistent query for each megabyte."""
+        commits = self._items.query(case, self._items.sk.startswith(keys.COMMIT), consistent_read=True)
+        return tuple(json_object(item.body) for item in read(commits))
 
     def erase(self, case: str) -> None:
         """Delete all but the commits. Doing it again goes on where it was interrupted."""
