@@ -53,7 +53,7 @@ class Backstage:
     def settings(self, name: str) -> dict[str, str]:
         """The environment of a function, with what leads to the emulated AWS."""
         found = self._functions.get_function_configuration(FunctionName=self.stack[name])
-        return found["Environment"]["Variables"] | cloud.environment(self.layout)
+        return {**found["Environment"]["Variables"], **cloud.environment(self.layout)}
 
     @contextmanager
     def cut_off(self, name: str) -> Iterator[None]:
@@ -103,9 +103,17 @@ class Backstage:
                 answers = list(workers.map(lambda event: self.invoke("PerformName", event), events))
             failed = {one["itemIdentifier"] for answer in answers for one in answer["batchItemFailures"]}
             for message in messages:
-                if message["MessageId"] not in failed:
+                if message["MessageId"] in failed:
+                    self.put_back(message)
+                else:
                     self.done(message)
         return len(messages)
+
+    def put_back(self, message: Item) -> None:
+        """For whoever comes next, at once."""
+        self._queues.change_message_visibility(
+            QueueUrl=self.stack["StepsQueueUrl"], ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
 
     # --- tables ---
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-
 from chalicelib.texts import text
 from infra.local.demo import CARRIED, Hall, Walk
 from tests.e2e.backstage import Backstage

@@ -61,7 +61,7 @@ def _check_certificate(walk: Walk, door: Hall, sheet: Path) -> None:
     assert (claims["sub"], claims["hld"], claims["iss"]) == (number, f"{name[0]}*", door.addresses["hall"])
     assert number in door.call("GET", sealed.partition("#")[0], expect=200).text
     for changed in _changed(sealed):
-        with pytest.raises(Invalid, match="forged_seal|malformed_seal"):
+        with pytest.raises(Invalid, match=r"forged_seal|malformed_seal"):
             check_seal(door, changed)
 
 
