@@ -193,7 +193,7 @@ def welcome(layout: Layout, keys: Mapping[str, str]) -> str:
   Doorstep is open.
 
     the hall           {layout.hall_url}
-    the desk           {layout.hall_url}/desk
+    the desk           {layout.hall_url}/v1/desk/queue, with a token from {layout.hall_url}/_local/staff
 {people}
       password: {keys["staff_password"]}
     courier handheld   {layout.courier_url}
