@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from chalicelib.domain.case import Case, Happening
 from chalicelib.domain.commands import RecordMessage
 from chalicelib.domain.numbers import tracking_code
 from chalicelib.domain.service import Leg
 from chalicelib.forms.parties import email, phone
+from chalicelib.logs import logger
+from chalicelib.ports import VendorRejected
 from chalicelib.texts import text
 from chalicelib.usecases.execute import Loaded, execute
 from chalicelib.usecases.hall import Hall
+
+log = logger("notify")
 
 
 def notify(hall: Hall, loaded: Loaded, key: str) -> None:
     """Tell the applicant of a happening, by SMS and, where the form gave an address, by e-mail.
 
     The message's key is the same for every try, so that a gateway that keeps keys sends it once even when this worker
-    is killed between sending and writing it down.
+    is killed between sending and writing it down. Who can't be reached one way is told the other; VendorRejected:
+    there was no way.
     """
     case = loaded.case
     happening = next(item for item in case.happenings if item.key == key)
     answers = loaded.record.answers
     words = _words(hall, case, happening)
-    number, address = phone(answers), email(answers)
-    if number:
-        hall.notifier.sms(f"{case.number}-{key}-sms", number, words)
-    if address:
-        subject = text("message.subject", case.language, case=case.number)
-        hall.notifier.email(f"{case.number}-{key}-email", address, subject, words)
+    subject = text("message.subject", case.language, case=case.number)
+    ways: list[Callable[[], None]] = []
+    if number := phone(answers):
+        ways.append(lambda: hall.notifier.sms(f"{case.number}-{key}-sms", number, words))
+    if address := email(answers):
+        ways.append(lambda: hall.notifier.email(f"{case.number}-{key}-email", address, subject, words))
+    _tell(ways, case)
     command = RecordMessage(at=hall.now(), by="hall", happening=key)
     execute(hall, case.number, lambda _: command, loaded=loaded)
+
+
+def _tell(ways: Sequence[Callable[[], None]], case: Case) -> None:
+    refusals = []
+    for tell in ways:
+        try:
+            tell()
+        except VendorRejected as error:
+            refusals.append(error)
+            log.warning("message refused", extra={"case": case.number, "vendor": error.vendor, "error": error.code})
+    if refusals and len(refusals) == len(ways):
+        raise refusals[0]
 
 
 def _words(hall: Hall, case: Case, happening: Happening) -> str:
