@@ -54,6 +54,9 @@ lock: environment ## renew the lock files from requirements.in and requirements/
 lint-services: environment ## check every service: its form, texts, examples, and that nobody has to come in person
 	@$(PYTHON) -m chalicelib.forms.lint
 
+bench: environments pages ## measure the hall on this machine (ROWS=20000)
+	@$(PYTHON) -m tests.bench
+
 # --- AWS
 
 package: pages ## pack for AWS into build/STAGE/ (STAGE=prod, ARCHITECTURE=arm64|x86_64)
