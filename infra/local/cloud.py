@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import subprocess
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,13 @@ def scratch(layout: Layout) -> Path:
 
 
 def sweep_out(layout: Layout) -> None:
-    """Throw the unpacked functions away."""
-    shutil.rmtree(scratch(layout), ignore_errors=True)
+    """Throw the unpacked functions away, tens of thousands of files: somebody else deletes them while we go on."""
+    if scratch(layout).exists():
+        scratch(layout).rename(layout.cloud / f"swept-{time.time_ns()}")
+    if swept := [str(path) for path in layout.cloud.glob("swept-*")]:
+        subprocess.Popen(
+            ["rm", "-rf", *swept], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
 
 
 def client(layout: Layout, service: str) -> Any:
