@@ -11,7 +11,6 @@ from chalicelib.ports import Forged, Reply
 from chalicelib.usecases import inbox
 
 area = Area("webhooks", cors=None)
-MAX_BODY = 1024 * 1024
 
 
 def _headers(call: Call) -> dict[str, str]:
@@ -22,7 +21,7 @@ def _headers(call: Call) -> dict[str, str]:
 def take_payment_event(call: Call) -> dict[str, bool]:
     """An event of Stripe. A repeated one is acknowledged, and stored once."""
     try:
-        inbox.accept_payment_event(call.hall, _headers(call), call.body(MAX_BODY))
+        inbox.accept_payment_event(call.hall, _headers(call), call.body())
     except Forged:
         raise Refusal("bad_signature") from None
     return {"received": True}
@@ -38,7 +37,7 @@ def take_courier_push(call: Call, courier: str, token: str) -> Response:
     """News of a courier, answered in its own form."""
     if courier not in call.hall.courier_codes:
         raise Refusal("not_found")
-    webhook, body = call.hall.courier_webhook(courier), call.body(MAX_BODY)
+    webhook, body = call.hall.courier_webhook(courier), call.body()
     if not compare_digest(token.encode(), call.hall.courier_token.encode()):
         return _reply(webhook.refuse())
     try:

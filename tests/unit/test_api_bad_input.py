@@ -557,4 +557,4 @@ def test_news_that_make_no_sense_stay_in_the_inbox_for_a_person(api: Api) -> Non
 
 
 def test_a_large_webhook_is_refused(api: Api) -> None:
-    assert api.send("POST", "/webhooks/stripe", b"x" * (1024 * 1024 + 1)).status == 413
+    assert api.send("POST", "/webhooks/stripe", b"x" * (256 * 1024 + 1)).status == 413
