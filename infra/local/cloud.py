@@ -56,7 +56,7 @@ def client(layout: Layout, service: str) -> Any:
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="local",  # noqa: S106  (no secret: the emulator takes any)
-        config=Config(retries={"mode": "standard"}, proxies={}),
+        config=Config(retries={"mode": "standard"}, proxies={}, read_timeout=300),  # a busy machine unpacks slowly
     )
 
 

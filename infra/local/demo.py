@@ -66,11 +66,12 @@ class Refused(Exception):
 
 
 class Hall:
-    """The addresses of a running local hall, and a client for each of its parts."""
+    """The addresses of a running local hall, and a client for its parts; ``patience`` in seconds for each answer."""
 
-    def __init__(self, addresses: Mapping[str, Any]) -> None:
+    def __init__(self, addresses: Mapping[str, Any], patience: float = PATIENCE) -> None:
         self.addresses = addresses
-        self._http = httpx2.Client(timeout=30, trust_env=False)
+        self.patience = patience
+        self._http = httpx2.Client(timeout=patience, trust_env=False)
 
     def close(self) -> None:
         self._http.close()
@@ -108,6 +109,7 @@ class Walk:
         self.say = say
         self.answers = _with_window(answers or ANSWERS[service])
         self.language = language
+        self.uploads: dict[str, list[str]] = {}
         self.accepted: Json = {}
         self.definition: Json = hall.get(f"/v1/services/{service}", params={"lang": "en"})
 
@@ -115,7 +117,7 @@ class Walk:
 
     def submit(self, key: str | None = None) -> Json:
         headers = {"Idempotency-Key": key or f"demo-{time.time_ns()}"}
-        body = {"service": self.service, "language": self.language, "answers": self.answers}
+        body = {"service": self.service, "language": self.language, "answers": self.answers, "uploads": self.uploads}
         self.accepted = self.hall.call("POST", "/v1/cases", expect=201, json=body, headers=headers).json()
         self.say(f"form sent: case {self.case}, fee {self.accepted['fee']['amount'] / 100:.2f} yuan")
         self.say(f"tracking: {self.accepted['tracking_url']}")
@@ -152,13 +154,14 @@ class Walk:
 
     def carry(self, leg: str, states: tuple[str, ...] = CARRIED) -> None:
         """Take one of the case's parcels all the way on the courier's handheld."""
-        waybill = self.until(f"a courier for the {leg}", lambda: self._waybill(leg))
+        waybill = self.until(f"a courier for the {leg}", lambda: self.waybill(leg))
         for state in states:
             address = f"{self.hall.addresses['courier']}/waybills/{waybill}/events"
             self.hall.call("POST", address, expect=201, json={"state": state})
         self.say(f"{leg}: {self._courier(leg)} carried {waybill}")
 
-    def _waybill(self, leg: str) -> str | None:
+    def waybill(self, leg: str) -> str | None:
+        """The newest waybill of a leg, once the case knows of it as well."""
         known = self.hall.get(f"{self.hall.addresses['courier']}/waybills")
         mine = [one for one in known if one["order"].startswith(f"{self.case}-{leg}-")]
         booked = any(one["leg"] == leg for one in self.track()["shipments"])
@@ -180,11 +183,11 @@ class Walk:
         terms = next(one for one in self.definition["tasks"] if one["code"] == task)
         headers = self.hall.staff(f"department:{terms['department']}")
         path = f"/v1/desk/cases/{self.case}/tasks/{task}/decision"
-        self.until(f"task {task} to open", lambda: self._task_state(task) == "open")
+        self.until(f"task {task} to open", lambda: self.task_state(task) == "open")
         self.hall.call("POST", path, expect=200, json={"decision": "approve"}, headers=headers)
         self.say(f"{terms['department']} approved {task}")
 
-    def _task_state(self, task: str) -> str | None:
+    def task_state(self, task: str) -> str | None:
         return next((one["state"] for one in self.track()["tasks"] if one["task"] == task), None)
 
     def dispatch(self) -> None:
@@ -241,10 +244,10 @@ class Walk:
 
     def until(self, what: str, look: Callable[[], T | None]) -> T:
         """Look again and again until there is something to see. NotInTime."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.hall.patience
         while not (seen := look()):
             if time.monotonic() > deadline:
-                raise NotInTime(f"waited {PATIENCE:.0f} s for {what}; the case is {self.track()['status']}")
+                raise NotInTime(f"waited {self.hall.patience:.0f} s for {what}; the case is {self.track()['status']}")
             self.pause()
         return seen
 

@@ -12,13 +12,13 @@ from typing import Any
 from chalicelib.adapters.dynamodb.case_log import DynamoCaseLog
 from chalicelib.adapters.dynamodb.tables import connect
 from infra.local import cloud
-from infra.local.demo import NUDGE, PATIENCE, Walk
-from tests.e2e.halls import Hall
+from infra.local.demo import NUDGE, Walk
+from tests.e2e.halls import PATIENCE_S, Hall
 
 Item = dict[str, Any]
 
 
-def wait_until(holds: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+def wait_until(holds: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
     """AssertionError when it does not hold in time."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -90,8 +90,8 @@ class Backstage:
     def done(self, message: Item, queue: str = "StepsQueueUrl") -> None:
         self._queues.delete_message(QueueUrl=self.stack[queue], ReceiptHandle=message["ReceiptHandle"])
 
-    def work(self, *, twice: bool = False) -> int:
-        """Do the worker's part by hand, once through the queue; gives the number of messages.
+    def work(self, *, twice: bool = False) -> list[str]:
+        """Do the worker's part by hand, once through the queue; gives the messages.
 
         ``twice``: two workers at the same time get every message twice, in reverse order.
         """
@@ -107,7 +107,7 @@ class Backstage:
                     self.put_back(message)
                 else:
                     self.done(message)
-        return len(messages)
+        return [message["Body"] for message in messages]
 
     def put_back(self, message: Item) -> None:
         """For whoever comes next, at once."""

@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.demo import Hall, Walk
 from tests.e2e.backstage import Backstage
-from tests.e2e.halls import OneHall, free_ports
+from tests.e2e.halls import PATIENCE_S, OneHall, free_ports
 
 _shared = pytest.StashKey[OneHall]()
 
@@ -45,7 +45,7 @@ def one_hall(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
 @pytest.fixture
 def door(one_hall: OneHall) -> Iterator[Hall]:
     """The hall as everybody outside sees it."""
-    with closing(Hall(one_hall.open.addresses)) as hall:
+    with closing(Hall(one_hall.open.addresses, PATIENCE_S)) as hall:
         yield hall
 
 
