@@ -60,6 +60,8 @@ ANSWERS: dict[str, Any] = {
     },
 }
 URL = re.compile(r"https?://[^\s\"'<>\\]+")
+# The emulated SNS and SES stand for those who carry messages, and note each with its receiver.
+SENT = re.compile(r"^.* INFO \[(?:sns|ses|sesv2|ses_v2)\] (?:SNS SMS to|SES|SESv2) .*$", re.MULTILINE)
 ANSWERED_IN_TEXT = ("application/json", "application/problem+json", "text/", "image/svg+xml")
 
 
@@ -197,7 +199,8 @@ def _dump(items: list[Item]) -> str:
 def _logs(one_hall: OneHall, backstage: Backstage) -> dict[str, str]:
     """Log files of the hall, and what the functions wrote to CloudWatch."""
     files = sorted(one_hall.open.layout.logs.glob("*.log"))
-    found = {"log files": "".join(file.read_text(errors="replace") for file in (*files, one_hall.open.output))}
+    text = "".join(file.read_text(errors="replace") for file in (*files, one_hall.open.output))
+    found = {"log files": SENT.sub("", text)}
     logs = cloud.client(backstage.layout, "logs")
     for group in logs.describe_log_groups()["logGroups"]:
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
