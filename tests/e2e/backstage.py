@@ -133,7 +133,7 @@ class Backstage:
         )
 
     def erase(self, case: str) -> None:
-        """Forget the person: their answers, and every free text."""
+        """Forget the person: their answers and every free text. The environment has to lead to the emulated AWS."""
         DynamoCaseLog(self.stack["CasesTable"], connect(cloud.REGION, self.layout.cloud_url)).erase(case)
 
 

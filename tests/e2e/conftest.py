@@ -15,6 +15,7 @@ from tests.e2e.halls import PATIENCE_S, OneHall, free_ports
 _shared = pytest.StashKey[OneHall]()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side (``-n 2 --dist loadgroup``), those of the hall stay in one process."""
     for item in items:
