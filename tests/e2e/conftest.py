@@ -16,16 +16,6 @@ _shared = pytest.StashKey[OneHall]()
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side (``-n 2 --dist loadgroup``), those of the hall stay in one process.
-
-    pytest-xdist 3.8 can't group by pytest 9.2: with these, each process opens a hall of its own, so run them with -n 0.
-    """
-    for item in items:
-        if item.get_closest_marker("hall"):
-            item.add_marker(pytest.mark.xdist_group("hall"))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]

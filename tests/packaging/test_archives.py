@@ -17,8 +17,6 @@ import pytest
 from infra.aws.package import AWS_SERVICES, package
 from tests.packaging.conftest import Packed
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one worker packs for all
-
 HANDLERS = {
     "APIHandler": "app.app",
     "Relay": "chalicelib.workers.relay.relay",

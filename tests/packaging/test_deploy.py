@@ -12,8 +12,6 @@ from infra.aws import deploy
 from infra.aws.package import ROOT
 from tests.packaging.conftest import Packed
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one worker packs for all
-
 
 def test_without_credentials_it_says_what_is_missing() -> None:
     done = subprocess.run(

@@ -17,8 +17,6 @@ from chalicelib.settings import Settings
 from chalicelib.workers import relay
 from tests.packaging.conftest import Packed
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one worker packs for all
-
 OWN_ROLES = {"APIHandler": "ApiRole", "Relay": "RelayRole", "Perform": "PerformRole", "Sweep": "SweepRole"}
 MODELS: dict[str, type[Model]] = {
     "Cases": CaseItem,
