@@ -15,7 +15,6 @@ from tests.e2e.halls import PATIENCE_S, OneHall, free_ports
 _shared = pytest.StashKey[OneHall]()
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
