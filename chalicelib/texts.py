@@ -1,51 +1,71 @@
 """Short texts in the hall's languages: messages to applicants, error texts, titles of states. One JSON file a language.
 
-English is the source; a text that a language lacks is shown in English. Adding a language is adding a file. A package
-may have ``locales`` of its own: its name is the ``room``.
+English is the source. What a language lacks is said in a closer one, at last in English: ``fallbacks``. The pages may
+speak more languages than the hall (``chalicelib/web/words.py``); ``closest`` is the hall's language for their readers.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
 DEFAULT = "zh-CN"
 SOURCE = "en"
-ROOM = "chalicelib"
 
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Codes of the languages there are, the hall's default first."""
-    found = sorted(p.name.removesuffix(".json") for p in files(ROOM).joinpath("locales").iterdir())
+    """Codes (BCP 47) of the languages that the hall speaks everywhere, its default first."""
+    found = sorted(p.name.removesuffix(".json") for p in files("chalicelib").joinpath("locales").iterdir())
     return (DEFAULT, *(code for code in found if code != DEFAULT))
 
 
+def fallbacks(language: str) -> tuple[str, ...]:
+    """Where to look for a text, in this order: ``zh-Hant`` → ``("zh-Hant", "zh-CN", "en")``."""
+    related = (code for code in languages() if _primary(code) == _primary(language))
+    return tuple(dict.fromkeys((language, *related, SOURCE)))
+
+
+def closest(language: str) -> str:
+    """The hall's language for a reader of this one: that of a service's contents and of a case's messages."""
+    return next(code for code in fallbacks(language) if code in languages())
+
+
 @cache
-def catalogue(language: str, room: str = ROOM) -> dict[str, str]:
-    """Key → text of one language."""
-    path = files(room).joinpath("locales", f"{language}.json")
+def catalogue(language: str) -> dict[str, str]:
+    """Key → text of one of the hall's languages."""
+    path = files("chalicelib").joinpath("locales", f"{language}.json")
     texts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return texts
 
 
-def text(key: str, language: str, *, room: str = ROOM, **values: object) -> str:
+def text(key: str, language: str, **values: object) -> str:
     """The text with its values filled in; KeyError for a key that even the source language lacks."""
-    found = catalogue(language, room).get(key) if language in languages() else None
-    return (found or catalogue(SOURCE, room)[key]).format(**values)
+    told = (catalogue(code) for code in fallbacks(language) if code in languages())
+    found = next((texts[key] for texts in told if key in texts), None)
+    return (found or catalogue(SOURCE)[key]).format(**values)
 
 
-def best_language(wanted: str) -> str:
-    """The hall's language that fits an ``Accept-Language`` header or a language code best; else the default."""
+def best_language(wanted: str, known: Iterable[str] | None = None) -> str:
+    """The language that fits an ``Accept-Language`` header or a language code best; else the default.
+
+    ``known``: the languages to choose from, the hall's when it is None.
+    """
+    codes = tuple(languages() if known is None else known)
     ranked = sorted(_preferences(wanted), key=lambda item: -item[1])
     for code, quality in ranked:
         if quality <= 0:
             continue
-        for known in languages():
-            if known.lower() == code or known.lower().split("-")[0] == code.split("-")[0]:
-                return known
+        for known_code in codes:
+            if known_code.lower() == code or _primary(known_code) == _primary(code):
+                return known_code
     return DEFAULT
+
+
+def _primary(code: str) -> str:
+    return code.partition("-")[0].lower()
 
 
 def _preferences(header: str) -> list[tuple[str, float]]:

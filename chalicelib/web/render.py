@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.texts import languages
 from chalicelib.web import statics, words
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def render(template: str, language: str, values: dict[str, Any]) -> str:
     given = {
         "t": lambda key, **filled: words.say(key, language, **filled),
         "language": language,
-        "languages": languages(),
+        "languages": words.languages(),
         "knows": words.knows,
         "static": statics.address,
     }

@@ -1,24 +1,65 @@
-"""What pages say: texts of the pages and of the hall, days, times and money in the reader's language."""
+"""What pages say: texts of the pages and of the hall, days, times and money in the reader's language.
+
+The pages' texts are ``locales/<language>/<area>.po`` under keys such as ``form.continue``; ``infra/web/texts.py`` makes
+one ``pages.mo`` a language of them, which is what is read here. A text may have places to fill, ``{name}``; one with
+plural forms is chosen by the value of ``n``.
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
+from gettext import GNUTranslations
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-from chalicelib.texts import ROOM as HALL
-from chalicelib.texts import SOURCE, catalogue, text
+from chalicelib import texts
 
-ROOM = "chalicelib.web"
+COMPILED = "pages.mo"
 MINOR_UNITS = 100  # of every currency that the services use
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Codes (BCP 47) of the languages that the pages speak, those of the whole hall first."""
+    found = sorted(folder.name for folder in _room().iterdir() if folder.is_dir())
+    return (*texts.languages(), *(code for code in found if code not in texts.languages()))
 
 
 def say(key: str, language: str, **values: object) -> str:
     """A text of the pages, else of the hall. KeyError when neither has it."""
-    room = ROOM if key in catalogue(SOURCE, ROOM) else HALL
-    return text(key, language, room=room, **values)
+    found = _found(key, language, values.get("n"))
+    return texts.text(key, language, **values) if found is None else found.format(**values)
 
 
 def knows(key: str) -> bool:
-    return key in catalogue(SOURCE, ROOM) or key in catalogue(SOURCE)
+    return _found(key, texts.SOURCE) is not None or key in texts.catalogue(texts.SOURCE)
+
+
+def _found(key: str, language: str, n: object = None) -> str | None:
+    """The text with its places still to fill. gettext answers with the key itself when it knows none."""
+    pages = _pages(language)
+    told = pages.ngettext(key, key, n) if isinstance(n, int) else key
+    told = pages.gettext(key) if told == key else told
+    return None if told == key else told
+
+
+@cache
+def _pages(language: str) -> GNUTranslations:
+    """The pages' texts of a language; behind them those that stand in for what it lacks."""
+    first, *others = [_read(code) for code in texts.fallbacks(language) if code in languages()]
+    for other in others:
+        first.add_fallback(other)
+    return first
+
+
+def _read(language: str) -> GNUTranslations:
+    with _room().joinpath(language, COMPILED).open("rb") as compiled:
+        return GNUTranslations(compiled)
+
+
+def _room() -> Traversable:
+    return files("chalicelib.web").joinpath("locales")
 
 
 def money(amount: int, currency: str, language: str) -> str:

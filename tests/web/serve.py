@@ -15,6 +15,7 @@ from chalice.local import LocalGateway
 
 from app import app
 from chalicelib import wiring
+from infra.web.texts import compile_texts
 from tests.halls import MemoryHall
 
 STATIC = Path(__file__).resolve().parents[2] / "build/static"
@@ -52,6 +53,7 @@ def serve(port: int) -> HTTPServer:
 
 
 def main() -> None:
+    compile_texts()
     server = serve(int(sys.argv[1]) if len(sys.argv) > 1 else 8099)
     print(f"http://127.0.0.1:{server.server_port}")
     with wiring.standing_in(MemoryHall()):
