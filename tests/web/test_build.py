@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from infra.web import build as pages
-from infra.web.build import BuildFailed, build
+from infra.web.build import build
+from infra.web.node import BuildFailed
+
+WEIGHTS = {"hall.css": 9_000, "form.js": 14_000}  # bytes over the wire; a page with all its files has 45,000
 
 
 @pytest.fixture
@@ -37,20 +40,53 @@ def test_the_style_sheet_asks_for_no_file_and_names_no_font_or_crown_of_others(
     assert "--hall-fonts:" in css
 
 
+def test_every_component_that_a_template_uses_is_styled(built: tuple[Path, dict[str, str]]) -> None:
+    static, names = built
+    css = (static / names["hall.css"]).read_text("utf-8")
+    for template in (pages.ROOT / "chalicelib/web/templates").glob("*.html"):
+        html = template.read_text("utf-8")
+        used = {f"govuk-{name}" for name in re.findall(r"govuk_frontend_jinja/components/([a-z-]+)/", html)}
+        used |= set(re.findall(r"govuk-(?:[a-z!]+-)*[a-z]+", html))
+        missing = {name for name in used if f".{name}".replace("!", "\\!") not in css}
+        assert not missing, f"{template.name}: add these to infra/web/styles/_govuk.scss"
+
+
+def test_a_script_is_one_small_file_with_all_that_it_imports(built: tuple[Path, dict[str, str]]) -> None:
+    static, names = built
+    for entry in pages.SCRIPTS.glob("*.js"):
+        script = (static / names[entry.name]).read_text("utf-8")
+        assert not re.search(r"\bimport\b|\beval\(|new Function", script), entry.name
+
+
+def test_what_the_pages_fetch_is_light(built: tuple[Path, dict[str, str]]) -> None:
+    static, names = built
+    for name, most in WEIGHTS.items():
+        assert pages.weight(static / names[name]) <= most, name
+
+
 def test_building_again_changes_nothing_and_clears_away_what_is_old(
     built: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     static, names = built
     before = (static / names["hall.css"]).stat().st_mtime_ns
     (static / "hall-0123456789ab.css").write_text("old")
+    (tmp_path / "static.built-from").unlink()
     assert build(static, tmp_path / "manifest.json") == names
-    assert [path.name for path in static.iterdir()] == [names["hall.css"]]
+    assert {path.name for path in static.iterdir()} == set(names.values())
     assert (static / names["hall.css"]).stat().st_mtime_ns == before
 
 
-def test_a_style_sheet_that_brings_files_unknown_to_us_is_not_built() -> None:
+def test_a_file_that_was_lost_is_made_again(built: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    static, names = built
+    (static / names["form.js"]).unlink()
+    assert build(static, tmp_path / "manifest.json") == names
+    assert (static / names["form.js"]).is_file()
+
+
+@pytest.mark.parametrize("css", ["a{background:url(/x.png)}", "body{font-family:GDS Transport}", "@font-face{}"])
+def test_a_style_sheet_that_brings_files_or_fonts_of_others_is_not_built(css: str) -> None:
     with pytest.raises(BuildFailed):
-        pages.without_foreign_fonts("a{background:url(/x.png)}")
+        pages.refuse_foreign(css)
 
 
 def test_the_macros_and_the_style_sheet_are_of_one_release() -> None:
