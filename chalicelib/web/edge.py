@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from chalice import Blueprint, Response
 
@@ -31,11 +31,15 @@ LANGUAGE = "lang"  # of the query, of a form's button, of the cookie
 YEAR = 365 * 24 * 3600
 MAX_FIELDS = 2000
 
+# What a page may load and ask for: its own files, and nothing that stands in the page itself. See Visit.allow.
 POLICY: Mapping[str, str] = {
     "default-src": "'none'",
+    "script-src": "'self'",
     "style-src": "'self'",
-    "img-src": "'self' data:",
+    "img-src": "'self' data: blob:",  # blob: a photo before it is sent
+    "connect-src": "'self'",
     "form-action": "'self'",
+    "object-src": "'none'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
@@ -46,8 +50,21 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "same-origin",
     "Strict-Transport-Security": f"max-age={YEAR}; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
     "Vary": "Accept-Language, Cookie",
 }
+
+# Pages for everyone to find. The others are one person's own; search engines are told so one by one, by the names that
+# they document, because audits count a page that is closed to every robot as a fault.
+LISTED = frozenset({"/", "/services/{service}", "/verify"})
+ROBOTS = ("googlebot", "bingbot", "baiduspider", "yandex", "duckduckbot")
+ICON = "data:image/svg+xml," + quote(
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='6' fill='#0b5d57'/>"
+    "<path d='M10 27V8h12v19M19 17h.1' fill='none' stroke='#fff' stroke-width='3' stroke-linecap='round'/></svg>",
+    safe=" =:/'",
+)
 
 Body = Mapping[str, list[str]]
 View = Callable[..., Response]
@@ -114,13 +131,36 @@ class Visit:
         parts += ["Secure"] if self.hall.url.startswith("https:") else []
         self.cookies.append("; ".join(parts))
 
+    def allow(self, directive: str, *addresses: str) -> None:
+        """Let this page go to other origins as well: ``allow("connect-src", url)`` to send a file straight to S3.
+
+        ``directive`` is one of POLICY; of each address only the origin counts.
+        """
+        parts = [urlsplit(address) for address in addresses]
+        origins = [f"{one.scheme}://{one.netloc}" for one in parts]
+        self.policy[directive] = " ".join(dict.fromkeys([*self.policy[directive].split(), *origins]))
+
     def page(self, template: str, status: int = 200, /, **values: Any) -> Response:
         """A page. ``values`` are the template's."""
         language = self.language
-        html = render(template, language, values)
+        html = render(template, language, {**self._frame(), **values})
         policy = "; ".join(f"{name} {value}" for name, value in self.policy.items())
         headers = {**HEADERS, "Content-Language": language, "Content-Security-Policy": policy}
         return Response(html, headers | self._set_cookies(), status)
+
+    def _frame(self) -> dict[str, Any]:
+        """What ``layout.html`` needs beside a page's own values."""
+        unlisted = self.call.request.path not in LISTED
+        return {"icon": ICON, "unlisted_by": ROBOTS if unlisted else (), "here_in": self._here_in}
+
+    def _here_in(self, language: str) -> str:
+        """The address of this page in another language; of an answer to a form, that of the page with the form."""
+        request = self.call.request
+        if request.method == "POST":
+            asked_on = urlsplit(self.call.header("referer")).path.lstrip("/")
+            return f"/{asked_on}?{urlencode({LANGUAGE: language})}"
+        query = {name: value for name, value in (request.query_params or {}).items() if name != LANGUAGE}
+        return f"?{urlencode({**query, LANGUAGE: language})}"
 
     def go(self, address: str) -> Response:
         """See Other: what was posted is done, and a reload does not do it again."""
