@@ -542,6 +542,12 @@ class Lookups(Protocol):
 
     def put(self, key: str, value: Mapping[str, Any], *, expires: datetime | None = None) -> None: ...
 
+    def replace(
+        self, key: str, seen: Mapping[str, Any], value: Mapping[str, Any], *, expires: datetime | None = None
+    ) -> bool:
+        """Store in place of what ``get`` gave; False where that does not stand there any more."""
+        ...
+
     def get(self, key: str, *, now: datetime) -> Mapping[str, Any] | None: ...
 
     def count(self, key: str, *, now: datetime, expires: datetime) -> int:

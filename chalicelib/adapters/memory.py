@@ -230,6 +230,17 @@ class MemoryLookups:
         with self._lock:
             self._records[key] = record
 
+    def replace(
+        self, key: str, seen: Mapping[str, Any], value: Mapping[str, Any], *, expires: datetime | None = None
+    ) -> bool:
+        record = _lookup(value, expires)
+        with self._lock:
+            stored = self._records.get(key)
+            if stored is None or stored.value != canonical_json(seen):
+                return False
+            self._records[key] = record
+            return True
+
     def get(self, key: str, *, now: datetime) -> Mapping[str, Any] | None:
         with self._lock:
             record = self._records.get(key)

@@ -46,10 +46,16 @@ def grouped(number: str) -> str:
 
 def parse_case_number(text: str) -> str | None:
     """A number as a person types it (lower case, spaces, O for 0 …) in its written form; None when it can't be one."""
-    body = "".join(ALPHABET[_VALUE[c]] if c in _VALUE else c for c in text.upper() if c not in "- ")
-    if len(body) != 13 or any(c not in _VALUE for c in body) or check_character(body[:-1]) != body[-1]:
+    body = typed(text)
+    if len(body) != 13 or check_character(body[:-1]) != body[-1]:
         return None
     return grouped(body)
+
+
+def typed(text: str) -> str:
+    """Characters of ALPHABET as a person types them, without dashes and spaces; "" when there is any other one."""
+    characters = [c for c in text.upper() if c not in "- "]
+    return "".join(ALPHABET[_VALUE[c]] for c in characters) if all(c in _VALUE for c in characters) else ""
 
 
 def tracking_code(mac_key: bytes, case: str) -> str:

@@ -16,7 +16,11 @@ def holder(answers: Mapping[str, Any]) -> str:
 
 def phone(answers: Mapping[str, Any]) -> str:
     """The applicant's phone with its country code, "" without one."""
-    number = str(answers.get("applicant", {}).get("phone", ""))
+    return international(str(answers.get("applicant", {}).get("phone", "")))
+
+
+def international(number: str) -> str:
+    """A phone number as forms take it, with its country code; "" stays so."""
     return number if number.startswith("+") or not number else f"+86{number}"
 
 

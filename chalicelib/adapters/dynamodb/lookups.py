@@ -46,6 +46,16 @@ class DynamoLookups:
     def put(self, key: str, value: Mapping[str, Any], *, expires: datetime | None = None) -> None:
         put(self._item(key, value, expires))
 
+    def replace(
+        self, key: str, seen: Mapping[str, Any], value: Mapping[str, Any], *, expires: datetime | None = None
+    ) -> bool:
+        writer = new_writer()
+        try:
+            put(self._item(key, value, expires, writer), self._items.value == canonical_json(seen).decode())
+        except ConditionFailed as failed:
+            return failed.written_by(writer)
+        return True
+
     def get(self, key: str, *, now: datetime) -> Mapping[str, Any] | None:
         item = find(self._items, key)
         if item is None or (item.expires is not None and item.expires <= this_second(now)):
