@@ -7,6 +7,7 @@ from typing import Any
 
 from chalice import Response
 
+from chalicelib.web import pictures, windows
 from chalicelib.web.edge import Pages, Visit
 
 pages = Pages("services")
@@ -25,9 +26,22 @@ def show_services(visit: Visit) -> Response:
 
 @pages.get("/services/{service}")
 def show_guide(visit: Visit, service: str) -> Response:
-    """Who it is for, what to have ready, what it costs, how long it takes."""
+    """Who it is for, what to have ready, every step, what it costs, how long it takes; good to print."""
+    from chalicelib.forms.zero_visit import savings
+
     found = visit.hall.catalogue.definition(service, None, visit.language)
-    return visit.page("guide.html", service=found, total=total(found))
+    materials = found.get("materials", ())
+    return visit.page(
+        "guide.html",
+        service=found,
+        total=total(found),
+        stops=pictures.way_of_service(found, total(found), visit.language),
+        saved=savings(found),
+        windows=windows.parts_of_day(visit.language),
+        takes_photographs=any(material.get("upload") for material in materials),
+        keeps_originals=any(material.get("original") for material in materials),
+        pre_checked=any(task.get("stage") == "pre_check" for task in found["tasks"]),
+    )
 
 
 def total(service: Mapping[str, Any]) -> int:

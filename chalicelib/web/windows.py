@@ -20,6 +20,12 @@ def choices(now: datetime, calendar: Calendar, language: str) -> tuple[Choice, .
     return tuple(_choice(start, end, language) for start, end in _windows(now, calendar))
 
 
+def parts_of_day(language: str) -> str:
+    """The times of a working day at which a courier may be asked to call, in words."""
+    times = (f"{start:%H:%M}–{end:%H:%M}" for start, end in PARTS_OF_DAY)
+    return words.say("form.and", language).join(times)
+
+
 def _choice(start: datetime, end: datetime, language: str) -> Choice:
     return Choice(f"{start.isoformat()}{WINDOW_SEPARATOR}{end.isoformat()}", words.window(start, end, language))
 

@@ -35,7 +35,11 @@ def hold_to_the_rules(page: Page, language: str) -> None:
         assert len(document.all(landmark)) == 1, landmark
     assert document.one("title").text
     assert [e.tag for e in document.all() if "style" in e or any(name.startswith("on") for name in e.attributes)] == []
-    assert document.all("script", "style") == []
+    assert document.all("style") == []
+    for script in document.all("script"):
+        assert script["type"] in ("module", "application/json")
+        assert (script["type"] == "module") == script["src"].startswith("/static/")
+        assert not script["src"] or not script.text
     ids = [e["id"] for e in document.all() if "id" in e]
     assert sorted(set(ids)) == sorted(ids)
     labelled = {label["for"] for label in document.all("label")}
