@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+FORMS = ("money", "percent", "size", "day", "moment", "window")
+
+
 def render(template: str, language: str, values: dict[str, Any]) -> str:
     """A template of ``templates/`` as HTML. Everything that is not a template's own is escaped.
 
-    Templates have ``t(key, **values)``, ``money``, ``day``, ``moment``, ``window`` in the language of the page.
+    Templates have ``t(key, **values)``, and the FORMS of ``words`` in the language of the page.
     """
-    tools = {name: partial(_last, getattr(words, name), language) for name in ("money", "day", "moment", "window")}
+    tools = {name: partial(_last, getattr(words, name), language) for name in FORMS}
     given = {
         "t": lambda key, **filled: words.say(key, language, **filled),
         "language": language,

@@ -1,8 +1,8 @@
 """What pages say: texts of the pages and of the hall, days, times and money in the reader's language.
 
 The pages' texts are ``locales/<language>/<area>.po`` under keys such as ``form.continue``; ``infra/web/texts.py`` makes
-one ``pages.mo`` a language of them, which is what is read here. A text may have places to fill, ``{name}``; one with
-plural forms is chosen by the value of ``n``.
+one ``pages.mo`` a language of them, which is what is read here, with the language's own forms of dates and numbers.
+A text may have places to fill, ``{name}``; one with plural forms is chosen by the value of ``n``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from chalicelib import texts
 
 COMPILED = "pages.mo"
 MINOR_UNITS = 100  # of every currency that the services use
+KILOBYTE = 1024
+MEGABYTE = 1024 * KILOBYTE
 
 
 @cache
@@ -32,8 +34,8 @@ def say(key: str, language: str, **values: object) -> str:
     return texts.text(key, language, **values) if found is None else found.format(**values)
 
 
-def knows(key: str) -> bool:
-    return _found(key, texts.SOURCE) is not None or key in texts.catalogue(texts.SOURCE)
+def knows(key: str, language: str = texts.SOURCE) -> bool:
+    return _found(key, language) is not None or key in texts.catalogue(texts.SOURCE)
 
 
 def _found(key: str, language: str, n: object = None) -> str | None:
@@ -63,26 +65,58 @@ def _room() -> Traversable:
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """1200, "cny" → ``¥12.00``."""
-    number = f"{amount // MINOR_UNITS:,}.{amount % MINOR_UNITS:02}"
-    key = f"money.{currency}"
-    return say(key, language, number=number) if knows(key) else f"{number} {currency.upper()}"
+    """1200, "cny" → ``¥12.00``; a currency for which the language has no sign goes by its code."""
+    number = _number(amount / MINOR_UNITS, 2, language)
+    sign = f"currency.{currency.upper()}"
+    if not knows(sign, language):
+        return f"{number}\N{NO-BREAK SPACE}{currency.upper()}"
+    return say("money", language, symbol=say(sign, language), number=number)
+
+
+def percent(share: float, language: str) -> str:
+    """0.8 → ``80%``."""
+    return say("number.percent", language, number=_number(share * 100, 0, language))
+
+
+def size(content: int, language: str) -> str:
+    """Bytes, as phones count them: 10485760 → ``10 MB``, 4700000 → ``4.5 MB``, 300 → ``1 kB``."""
+    if content < 1000 * KILOBYTE:
+        return say("size.kilobyte", language, number=_number(max(content / KILOBYTE, 1), 0, language))
+    tenths = round(content * 10 / MEGABYTE)
+    return say("size.megabyte", language, number=_number(tenths / 10, 1 if tenths % 10 else 0, language))
 
 
 def day(on: date | str, language: str) -> str:
     """A date, or one as ``2026-11-23``, with its day of the week."""
     on = date.fromisoformat(on) if isinstance(on, str) else on
-    names = {"month": say(f"month.{on.month}", language), "weekday": say(f"weekday.{on.isoweekday()}", language)}
-    return say("date.long", language, year=on.year, day=on.day, **names)
+    names = {"MMMM": say(f"month.{on.month}", language), "EEEE": say(f"weekday.{on.isoweekday()}", language)}
+    numbers = {"y": on.year, "M": on.month, "MM": f"{on:%m}", "d": on.day, "dd": f"{on:%d}"}
+    return say("date.full", language, **names, **numbers)
 
 
 def moment(at: datetime | str, language: str) -> str:
     """An instant of the hall's time zone, to the minute."""
-    at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return say("date.time", language, day=day(at.date(), language), time=f"{at:%H:%M}")
+    at = _instant(at)
+    return say("date.time", language, day=day(at.date(), language), time=_clock("time.short", at, language))
 
 
 def window(start: datetime | str, end: datetime | str, language: str) -> str:
     """A courier's window, in instants of the hall's time zone: the day, from and to."""
-    first, last = (datetime.fromisoformat(at) if isinstance(at, str) else at for at in (start, end))
-    return say("date.window", language, day=day(first.date(), language), start=f"{first:%H:%M}", end=f"{last:%H:%M}")
+    first, last = _instant(start), _instant(end)
+    if first.date() != last.date():
+        return say("date.range", language, start=moment(first, language), end=moment(last, language))
+    hours = _clock("time.from", first, language) + _clock("time.to", last, language)
+    return say("date.time", language, day=day(first.date(), language), time=hours)
+
+
+def _instant(at: datetime | str) -> datetime:
+    return datetime.fromisoformat(at) if isinstance(at, str) else at
+
+
+def _clock(key: str, at: datetime, language: str) -> str:
+    return say(key, language, H=at.hour, HH=f"{at:%H}", mm=f"{at:%M}")
+
+
+def _number(number: float, places: int, language: str) -> str:
+    signs = str.maketrans({",": say("number.group", language), ".": say("number.decimal", language)})
+    return f"{number:,.{places}f}".translate(signs)

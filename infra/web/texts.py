@@ -1,12 +1,14 @@
 """``python -m infra.web.texts``: compiles the pages' texts, ``locales/<language>/<area>.po`` → ``<language>/pages.mo``.
 
-The texts are monolingual gettext: ``msgid`` is our key, ``msgstr`` the text. The pages read the compiled files by the
-standard library's gettext, so that no Lambda parses anything.
+The texts are monolingual gettext: ``msgid`` is our key, ``msgstr`` the text. What the language's dates, numbers and
+money look like is added from CLDR, unless an area says otherwise. The pages read the compiled files by the standard
+library's gettext, so that no Lambda parses anything.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -18,8 +20,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
 from chalicelib.web.words import COMPILED
+from infra.web.cldr import FormUnknown, forms
 
 ROOM = Path(__file__).resolve().parents[2] / "chalicelib/web/locales"
+_KEYS = re.compile(rb'^msgid "(.*)"', re.MULTILINE)
 NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # equal texts give equal bytes
 
 
@@ -35,10 +39,13 @@ def compile_texts(room: Path = ROOM) -> list[Path]:
 def read_area(path: Path) -> Catalog:
     """One file of texts, whose language is its folder's. TextsUnfit."""
     try:
-        with path.open("rb") as lines:
-            area = read_po(lines, abort_invalid=True)
+        content = path.read_bytes()
+        area = read_po(BytesIO(content), abort_invalid=True)
     except (PoFileError, ValueError) as trouble:
         raise TextsUnfit(f"{path}: {trouble}") from trouble
+    told = [name.decode() for name in _KEYS.findall(content)]
+    if len(told) > len(set(told)):
+        raise TextsUnfit(f"{path}: twice in it: {', '.join(sorted({name for name in told if told.count(name) > 1}))}")
     if area.locale_identifier != _identifier(path.parent.name):
         raise TextsUnfit(f"{path}: the header does not say Language: {path.parent.name}")
     return area
@@ -59,8 +66,11 @@ def key(message: Message) -> str:
 
 
 def _compile(folder: Path) -> Path:
-    """All areas of a language in one file."""
-    together, home = Catalog(creation_date=NO_TIME, revision_date=NO_TIME), dict[str, Path]()
+    """All areas of a language, and its forms, in one file."""
+    together = Catalog(creation_date=NO_TIME, revision_date=NO_TIME)
+    for name, form in _forms(folder).items():
+        together.add(name, form)
+    home: dict[str, Path] = {}
     for path in sorted(folder.glob("*.po")):
         area = read_area(path)
         together.mime_headers = [("Language", folder.name), ("Plural-Forms", area.plural_forms)]
@@ -68,10 +78,18 @@ def _compile(folder: Path) -> Path:
             if name in home:
                 raise TextsUnfit(f"{path}: {name} is in {home[name].name} as well")
             home[name] = path
+            together.delete(name)
             together[message.id] = message
     compiled = BytesIO()
     write_mo(compiled, together)
     return _written(folder / COMPILED, compiled.getvalue())
+
+
+def _forms(folder: Path) -> dict[str, str]:
+    try:
+        return forms(folder.name)
+    except FormUnknown as trouble:
+        raise TextsUnfit(f"{folder}: {trouble}") from trouble
 
 
 def _written(path: Path, content: bytes) -> Path:

@@ -135,7 +135,7 @@ def test_the_courier_is_asked_for_another_time(browser: Browser, hall: MemoryHal
     page.fill({"window": later})
     page = browser.press("Change the time")
     assert "pickup time is changed" in page.text
-    assert "At present: Monday 30 November 2026, 18:00 to 20:00" in page.text
+    assert "At present: Monday, 30 November 2026, 18:00–20:00" in page.text
     page = browser.press("Change the time")
     assert (page.status, list(page.errors)) == (422, ["window"])
     hold_to_the_rules(page, "en")
