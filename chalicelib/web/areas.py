@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.web import apply, case, services, tracking, verify
+from chalicelib.web import apply, case, services, tracking, unknown, verify
 from chalicelib.web.edge import Pages
 
-PAGES: tuple[Pages, ...] = (services.pages, apply.pages, tracking.pages, case.pages, verify.pages)
+PAGES: tuple[Pages, ...] = (services.pages, apply.pages, tracking.pages, case.pages, verify.pages, unknown.pages)

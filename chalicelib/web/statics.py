@@ -10,6 +10,7 @@ from chalicelib.logs import logger
 
 BELOW = "/static"  # what CloudFront and the local edge answer from files
 MANIFEST = "static_manifest.json"
+FOR_EVER = "public, max-age=31536000, immutable"  # Cache-Control of what changes its name with its content
 
 log = logger("web")
 

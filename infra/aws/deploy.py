@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, TokenRetrievalError
 
+from chalicelib.web.statics import FOR_EVER
 from infra.aws.package import BUILD, ROOT, UV_PLATFORMS, package
 
 STATIC = ROOT / "build/static"
@@ -248,9 +249,7 @@ def _sync_static(bucket: str, directory: Path) -> None:
         content = path.read_bytes()
         if stored.get(key) != hashlib.md5(content, usedforsecurity=False).hexdigest():
             content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            s3.put_object(
-                Bucket=bucket, Key=key, Body=content, ContentType=content_type, CacheControl="public, max-age=3600"
-            )
+            s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type, CacheControl=FOR_EVER)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """``python -m infra.local.edge``: the address of the local hall, standing where CloudFront stands in the cloud.
 
 Static files come from ``build/static``, everything else from the stack's API: method, path, query, headers and body
-pass as they are. Beside it, ``/_local`` shows what only a local hall can: messages as the applicant's phone got them,
-and demo staff.
+pass as they are, and answers are compressed. Beside it, ``/_local`` shows what only a local hall can: messages as the
+applicant's phone got them, and demo staff.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import argparse
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import httpx2
 import uvicorn
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from chalicelib.web.statics import FOR_EVER
 from infra.local import cloud
 from infra.local.layout import AT_ONCE, LOOPBACK, ROOT, Layout
 from infra.local.messages import Messages
@@ -33,6 +34,7 @@ from infra.local.staff import Desk, roster
 
 STATIC = ROOT / "build/static"
 TIMEOUT_S = 60  # CloudFront's longest for an origin
+COMPRESSED_FROM = 1000  # bytes, as in .chalice/config.json; CloudFront's own limit is the same
 _COLLECT_EVERY_S = 2.0
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _HOP_BY_HOP = frozenset(
@@ -58,15 +60,20 @@ class Origin:
         self._api = api
 
     async def forward(self, request: Request) -> Response:
-        """Hand a request on and stream the answer back; 502 and 504 if there is none."""
+        """Hand a request on, and give the answer back whole, as API Gateway does; 502 and 504 if there is none."""
         try:
             answer = await self._client.send(self._outgoing(request), stream=True)
+            async with aclosing(answer):
+                content = b"".join([part async for part in answer.aiter_raw()])
         except httpx2.TimeoutException:
             return _problem(504, "Gateway Timeout")
         except httpx2.TransportError:
             return _problem(502, "Bad Gateway")
-        response = StreamingResponse(answer.aiter_raw(), answer.status_code, background=BackgroundTask(answer.aclose))
-        response.raw_headers = [pair for pair in _passed_on(answer.headers.raw) if pair[0] != b"date"]
+        headers = [pair for pair in _passed_on(answer.headers.raw) if pair[0] != b"date"]
+        if not any(name == b"content-length" for name, _ in headers):
+            headers.append((b"content-length", str(len(content)).encode()))
+        response = Response(content, answer.status_code)
+        response.raw_headers = headers
         return response
 
     def _outgoing(self, request: Request) -> httpx2.Request:
@@ -86,6 +93,21 @@ class Origin:
             content=request.stream() if has_body else None,
             extensions={"timeout": httpx2.Timeout(TIMEOUT_S).as_dict()},
         )
+
+
+class Statics(StaticFiles):
+    """Static files as CloudFront sends them: their names change with their content, so they are good for ever."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(
+            {
+                "Cache-Control": FOR_EVER,
+                "Cross-Origin-Resource-Policy": "same-origin",
+                "X-Content-Type-Options": "nosniff",
+            }
+        )
+        return response
 
 
 def _target(request: Request) -> bytes:
@@ -163,11 +185,15 @@ def build(layout: Layout, api_path: str, static_paths: Sequence[str], desk: Desk
         routes=[
             Route("/_local/messages", local.messages),
             Route("/_local/staff", local.staff),
-            *(Mount(path, StaticFiles(directory=STATIC)) for path in static_paths),
+            *(Mount(path, Statics(directory=STATIC)) for path in static_paths),
             Route("/{path:path}", origin.forward, methods=_METHODS),
         ],
-        # Other names may be a stranger's page that made its own name point here: /_local hands out tokens.
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", LOOPBACK])],
+        middleware=[
+            # Other names may be a stranger's page that made its own name point here: /_local hands out tokens.
+            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", LOOPBACK]),
+            # In the cloud API Gateway does this for its answers, and CloudFront for static files.
+            Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM),
+        ],
         lifespan=lifespan,
     )
 
