@@ -294,8 +294,23 @@ class Typesetter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as it is stored now; ``etag`` changes with its content. ``content`` is None for one that is too large."""
+
+    content: bytes | None
+    content_type: str
+    size: int
+    etag: str
+
+
 class Files(Protocol):
     """Private files under a key."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of its presigned addresses, for a page's Content-Security-Policy."""
+        ...
 
     def put_once(self, key: str, content: bytes, content_type: str) -> bytes:
         """Store, unless something is stored there already; gives what is stored there now."""
@@ -303,14 +318,45 @@ class Files(Protocol):
 
     def get(self, key: str) -> bytes | None: ...
 
+    def read(self, key: str, *, most: int) -> StoredFile | None:
+        """What is stored, with its content if that is no larger than ``most`` bytes; None when nothing is."""
+        ...
+
+    def copy(self, source: str, target: str, *, etag: str, content_type: str) -> bool:
+        """Copy within the store, if the source is still the one of this ``etag`` (False: it is not, or not there)."""
+        ...
+
     def delete(self, key: str) -> None: ...
 
     def url(self, key: str, *, seconds: int, filename: str) -> str:
         """A short-lived address to fetch it from."""
         ...
 
-    def upload_post(self, key: str, *, content_type: str, size: int, seconds: int) -> tuple[str, Mapping[str, str]]:
-        """Address and form fields of a POST that stores exactly this type, of at most this size, under this key."""
+    def upload_post(
+        self, key: str, *, content_type: str, size: int, seconds: int, least: int = 1, back: str = ""
+    ) -> tuple[str, Mapping[str, str]]:
+        """Address and form fields of a POST that stores exactly this type, of ``least`` to ``size`` bytes, under this
+        key. A browser is sent ``back`` there afterwards, where that is not ""."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a file really is: its media type ("" for what the hall can't look into), and what is wrong with it.
+
+    ``fault`` is "", ``file_empty``, ``file_type_not_accepted``, ``file_too_large`` (a picture of too many pixels),
+    ``file_unreadable`` or ``file_protected``.
+    """
+
+    content_type: str
+    fault: str = ""
+
+
+class Inspector(Protocol):
+    """Looks into files of strangers."""
+
+    def inspect(self, content: bytes, accepts: Sequence[str]) -> Finding:
+        """Open it for what it is, whatever its name says, if that is one of the media types that are accepted."""
         ...
 
 

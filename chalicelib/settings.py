@@ -21,6 +21,7 @@ class Settings:
     steps_queue_url: str
     files_bucket: str
     uploads_bucket: str
+    malware_scan: str  # "guardduty", "own", or "" where nobody scans uploads
     seal_key_id: str
     secrets_arn: str
     oidc_issuer: str
@@ -59,6 +60,7 @@ class Settings:
             steps_queue_url=required("STEPS_QUEUE_URL"),
             files_bucket=required("FILES_BUCKET"),
             uploads_bucket=required("UPLOADS_BUCKET"),
+            malware_scan=optional("MALWARE_SCAN", "guardduty"),
             seal_key_id=required("SEAL_KEY_ID"),
             secrets_arn=required("SECRETS_ARN"),
             oidc_issuer=required("OIDC_ISSUER"),

@@ -131,6 +131,20 @@ class AwsHall:
     def uploads(self) -> ports.Files:
         return self._files(self.settings.uploads_bucket)
 
+    @property
+    def uploads_bucket(self) -> str:
+        return self.settings.uploads_bucket
+
+    @property
+    def scans_uploads(self) -> bool:
+        return bool(self.settings.malware_scan)
+
+    @cached_property
+    def inspector(self) -> ports.Inspector:
+        from chalicelib.adapters.isolated_inspector import IsolatedInspector
+
+        return IsolatedInspector()
+
     def _files(self, bucket: str) -> ports.Files:
         from chalicelib.adapters.s3_files import S3Files
 

@@ -22,7 +22,8 @@ from chalicelib.adapters.memory_payments import MemoryPayments
 from chalicelib.adapters.oidc import OidcIdentities
 from chalicelib.adapters.stripe_webhook import StripeWebhook
 from chalicelib.forms.catalogue import Catalogue
-from chalicelib.ports import CertificateDocument, CourierWebhook, Party
+from chalicelib.forms.inspection import inspect
+from chalicelib.ports import CertificateDocument, CourierWebhook, Finding, Party
 from chalicelib.usecases.inbox import try_apply
 from chalicelib.usecases.perform import perform
 from chalicelib.usecases.relay import relay
@@ -84,6 +85,13 @@ class PlainTypesetter:
         return f"%PDF-1.7 {document.number} {document.seal_url} {sorted(document.fields)}".encode()
 
 
+class PlainInspector:
+    """Implements ports.Inspector in this very process."""
+
+    def inspect(self, content: bytes, accepts: Sequence[str]) -> Finding:
+        return inspect(content, accepts)
+
+
 class Issuer:
     """An OpenID Connect issuer with one key, for the desk's tokens."""
 
@@ -139,6 +147,9 @@ class MemoryHall:
         self.steps = memory.MemoryStepQueue()
         self.files = memory.MemoryFiles()
         self.uploads = memory.MemoryFiles("https://uploads.invalid")
+        self.inspector = PlainInspector()
+        self.scans_uploads = False
+        self.uploads_bucket = "uploads"
         self.payments = MemoryPayments(self.clock)
         self.payment_webhook = StripeWebhook(STRIPE_SECRET)
         self.notifier = RecordingNotifier()

@@ -6,6 +6,7 @@ Each adapter may be used by several threads.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from chalicelib.ports import (
     Note,
     Page,
     QueueRow,
+    StoredFile,
     Submission,
     VendorRejected,
     VersionTaken,
@@ -284,9 +286,13 @@ class MemoryStepQueue:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
+class _File:
     content: bytes
     content_type: str
+
+    @property
+    def etag(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
 
 
 class MemoryFiles:
@@ -295,16 +301,32 @@ class MemoryFiles:
     def __init__(self, url: str = "https://files.invalid") -> None:
         self._lock = Lock()
         self._url = url
-        self.stored: dict[str, StoredFile] = {}
+        self.stored: dict[str, _File] = {}
 
     def put_once(self, key: str, content: bytes, content_type: str) -> bytes:
         with self._lock:
-            return self.stored.setdefault(key, StoredFile(content, content_type)).content
+            return self.stored.setdefault(key, _File(content, content_type)).content
 
     def get(self, key: str) -> bytes | None:
         with self._lock:
             found = self.stored.get(key)
         return found.content if found else None
+
+    def read(self, key: str, *, most: int) -> StoredFile | None:
+        with self._lock:
+            found = self.stored.get(key)
+        if found is None:
+            return None
+        size = len(found.content)
+        return StoredFile(found.content if size <= most else None, found.content_type, size, found.etag)
+
+    def copy(self, source: str, target: str, *, etag: str, content_type: str) -> bool:
+        with self._lock:
+            found = self.stored.get(source)
+            if found is None or found.etag != etag:
+                return False
+            self.stored[target] = replace(found, content_type=content_type)
+            return True
 
     def delete(self, key: str) -> None:
         with self._lock:
@@ -313,14 +335,21 @@ class MemoryFiles:
     def url(self, key: str, *, seconds: int, filename: str) -> str:
         return f"{self._url}/{quote(key)}?expires_in={seconds}&filename={quote(filename, safe='')}"
 
-    def upload_post(self, key: str, *, content_type: str, size: int, seconds: int) -> tuple[str, Mapping[str, str]]:
-        fields = {"key": key, "Content-Type": content_type, "policy": f"content-length-range,1,{size};{seconds}"}
-        return self._url, fields
+    @property
+    def origin(self) -> str:
+        return self._url
+
+    def upload_post(
+        self, key: str, *, content_type: str, size: int, seconds: int, least: int = 1, back: str = ""
+    ) -> tuple[str, Mapping[str, str]]:
+        policy = f"content-length-range,{least},{size};{seconds}"
+        redirect = {"success_action_redirect": back} if back else {}
+        return self._url, {"key": key, "Content-Type": content_type, "policy": policy, **redirect}
 
     def receive(self, fields: Mapping[str, str], content: bytes) -> None:
         """Take the form that a browser posts. VendorRejected: S3 would not take it."""
-        largest = int(fields["policy"].split(";")[0].rsplit(",", 1)[1])
-        if not 1 <= len(content) <= largest:
+        least, most = map(int, fields["policy"].split(";")[0].split(",")[1:])
+        if not least <= len(content) <= most:
             raise VendorRejected("s3", "EntityTooLarge" if content else "EntityTooSmall")
         with self._lock:
-            self.stored[fields["key"]] = StoredFile(content, fields["Content-Type"])
+            self.stored[fields["key"]] = _File(content, fields["Content-Type"])

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from chalicelib.ports import VendorError, VendorRejected, VendorTemporary, VendorUnknown
+from chalicelib.ports import StoredFile, VendorError, VendorRejected, VendorTemporary, VendorUnknown
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,7 +21,8 @@ VENDOR = "s3"
 
 # Some other request for the same key was under way: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _RACED = "ConditionalRequestConflict"
-_EXISTS = "PreconditionFailed"
+_EXISTS = _CHANGED = "PreconditionFailed"
+_MISSING = "NoSuchKey"
 _FOR_NOW = frozenset({_RACED, "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
 _TRIES = 3
 
@@ -63,9 +64,42 @@ class S3Files:
             with _translated(writes=False):
                 return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except VendorRejected as error:
-            if error.code == "NoSuchKey":
+            if error.code == _MISSING:
                 return None
             raise
+
+    def read(self, key: str, *, most: int) -> StoredFile | None:
+        """One request; what is too large is not fetched."""
+        try:
+            with _translated(writes=False):
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+                with answer["Body"] as body:
+                    size = answer["ContentLength"]
+                    content = body.read() if size <= most else None
+        except VendorRejected as error:
+            if error.code == _MISSING:
+                return None
+            raise
+        return StoredFile(content, answer["ContentType"], size, answer["ETag"].strip('"'))
+
+    def copy(self, source: str, target: str, *, etag: str, content_type: str) -> bool:
+        """On S3's own side. The scanner's tags stay behind, so that no right to read and write tags is needed."""
+        try:
+            with _translated(writes=True):
+                self._client.copy_object(
+                    Bucket=self._bucket,
+                    Key=target,
+                    CopySource={"Bucket": self._bucket, "Key": source},
+                    CopySourceIfMatch=f'"{etag}"',
+                    ContentType=content_type,
+                    MetadataDirective="REPLACE",
+                    TaggingDirective="REPLACE",
+                )
+        except VendorError as error:
+            if error.code in (_CHANGED, _MISSING):
+                return False
+            raise
+        return True
 
     def delete(self, key: str) -> None:
         """A file that is not there is no error."""
@@ -80,14 +114,24 @@ class S3Files:
             ExpiresIn=seconds,
         )
 
-    def upload_post(self, key: str, *, content_type: str, size: int, seconds: int) -> tuple[str, Mapping[str, str]]:
-        """Empty files are refused.
+    @property
+    def origin(self) -> str:
+        address, _ = self.upload_post("any", content_type="any", size=1, seconds=1)
+        parts = urlsplit(address)
+        return f"{parts.scheme}://{parts.netloc}"
 
-        https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
-        """
-        conditions: list[Any] = [{"Content-Type": content_type}, ["content-length-range", 1, size]]
+    def upload_post(
+        self, key: str, *, content_type: str, size: int, seconds: int, least: int = 1, back: str = ""
+    ) -> tuple[str, Mapping[str, str]]:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html"""
+        fields = {"Content-Type": content_type} | ({"success_action_redirect": back} if back else {})
+        conditions: list[Any] = [{name: value} for name, value in fields.items()]
         post = self._client.generate_presigned_post(
-            self._bucket, key, Fields={"Content-Type": content_type}, Conditions=conditions, ExpiresIn=seconds
+            self._bucket,
+            key,
+            Fields=fields,
+            Conditions=[*conditions, ["content-length-range", least, size]],
+            ExpiresIn=seconds,
         )
         return post["url"], post["fields"]
 

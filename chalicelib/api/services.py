@@ -9,6 +9,7 @@ from chalice import Response
 
 from chalicelib.api.edge import Area, Call, answered
 from chalicelib.api.present import instant
+from chalicelib.texts import text
 
 area = Area("services")
 FOR_A_WHILE = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language"}
@@ -59,7 +60,7 @@ def show_service(call: Call, service: str) -> Response:
     "/v1/uploads",
     body="UploadRequest",
     gives={201: "UploadOffer"},
-    refuses=("unknown_service", "unknown_material", "file_type_not_accepted", "file_too_large"),
+    refuses=("unknown_service", "unknown_material", "file_type_not_accepted", "file_too_large", "file_empty"),
 )
 def offer_upload(call: Call) -> Response:
     """A place for one file: post it there, and name the upload in the application. The file's name is not kept."""
@@ -72,3 +73,19 @@ def offer_upload(call: Call) -> Response:
     post = {"url": offer.url, "fields": dict(offer.fields)}
     expires_at = instant(offer.expires_at, call.hall.calendar.zone)
     return answered({"upload": offer.upload, "post": post, "expires_at": expires_at}, 201)
+
+
+@area.get("/v1/uploads/{upload}", query=("lang",), gives={200: "Upload"}, refuses=("unknown_upload",))
+def show_upload(call: Call, upload: str) -> dict[str, Any]:
+    """Whether the file has arrived, and what is wrong with it. One that is still being checked can be handed in."""
+    from chalicelib.usecases import uploads
+
+    looked = uploads.look(call.hall, upload)
+    return {
+        "upload": upload,
+        "state": looked.state,
+        "code": looked.code,
+        "message": text(f"error.{looked.code}", call.language) if looked.code else "",
+        "content_type": looked.content_type,
+        "size": looked.size,
+    }

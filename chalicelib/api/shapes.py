@@ -66,7 +66,7 @@ REQUESTS: Mapping[str, Shape] = {
             "material": CODE,
             "filename": _text(255),
             "content_type": _text(100),
-            "size": {"description": "Bytes", "type": "integer", "minimum": 1, "maximum": 2**40},
+            "size": {"description": "Bytes", "type": "integer", "minimum": 0, "maximum": 2**40},
         }
     ),
     "CaseRequest": _object(
@@ -173,6 +173,16 @@ ANSWER_SHAPES: Mapping[str, Shape] = {
             "upload": TEXT,
             "post": _object({"url": URL, "fields": {"type": "object", "additionalProperties": TEXT}}),
             "expires_at": INSTANT,
+        }
+    ),
+    "Upload": _object(
+        {
+            "upload": TEXT,
+            "state": _one_of("awaited", "checking", "clean", "refused"),
+            "code": {"description": "Why it is refused, else empty", **TEXT},
+            "message": TEXT,
+            "content_type": {"description": "What it really is; empty while that is not known", **TEXT},
+            "size": NATURAL,
         }
     ),
     "Case": _object(

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     ASK_CHECKOUT = "ask_checkout"
     EXPIRE_CHECKOUT = "expire_checkout"
     LAPSE = "lapse"
+    CHECK_FILES = "check_files"
     ORDER_COURIER = "order_courier"
     CANCEL_COURIER = "cancel_courier"
     ASK_COURIER = "ask_courier"

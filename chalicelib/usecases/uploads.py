@@ -1,22 +1,43 @@
-"""Uploads: a place for one file, offered before the form is sent; only what was offered can be handed in."""
+"""Uploads: a place for one file, offered before the form is sent; only what was offered can be handed in.
+
+What is known of an upload are facts, each written once and by itself, so that the page that looks at it, the scanner
+and the case that takes it never meet at one record:
+
+    upload#<id>               what it was offered for
+    upload#<id>#content       what was found in it, of which content (its entity tag)
+    upload#<id>#scan#<etag>   the scanner's verdict on that content
+    upload#<id>#case          the case that has taken it; "" when it was given up
+
+A file can be posted again as long as its form is open. So what was found holds for one content only, and only that
+content is copied to where the desk reads.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.due import Kind, due
+from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.service import Service
 from chalicelib.forms.pointers import join
 from chalicelib.forms.validation import Fault
+from chalicelib.ports import Finding, StoredFile
 from chalicelib.texts import text
+from chalicelib.usecases.execute import load
 from chalicelib.usecases.hall import Hall
 
 POST_OPEN = timedelta(minutes=15)  # for the file itself
-OFFER_OPEN = timedelta(hours=24)  # for the form that names it
+FORM_OPEN = timedelta(hours=1)  # for the file itself on a page without a script: somebody has to find it first
+OFFER_OPEN = timedelta(days=15)  # for the form that names it: longer than a draft is kept
+FORM_BYTES = 50 * 1024 * 1024  # the page says what is too large, not the store
+ANY_TYPE = "application/octet-stream"
+# The scanner's verdicts, and why a file is refused for them. What is locked with a password can't be looked into.
+CLEAN, INFECTED, LOCKED = "clean", "infected", "locked"
+VERDICTS: Mapping[str, str] = {CLEAN: "", INFECTED: "file_infected", LOCKED: "file_protected"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +50,69 @@ class Offer:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How an upload stands.
+
+    ``state`` is ``awaited`` (nothing has arrived), ``checking`` (nothing is wrong with what is in it; the scanner has
+    not spoken), ``clean``, or ``refused`` with a ``code`` (``file_empty``, ``file_too_large``,
+    ``file_type_not_accepted``, ``file_unreadable``, ``file_protected``, ``file_infected``). ``content_type`` is what it
+    really is, "" while that is not known; ``size`` is in bytes. ``etag`` names the content that this is said of.
+    """
+
+    state: str
+    code: str = ""
+    content_type: str = ""
+    size: int = 0
+    etag: str = ""
+
+
+# --- places for files ---
+
+
 def offer_upload(hall: Hall, service: str, material: str, content_type: str, size: int) -> Offer:
     """A place for one file of a material, held to this type and size by the store itself.
 
-    Raises Invalid ``unknown_material``, ``file_type_not_accepted``, ``file_too_large``; the catalogue's UnknownService.
-    The file's name is not kept: it may tell who somebody is.
+    Raises Invalid ``unknown_material``, ``file_type_not_accepted``, ``file_too_large``, ``file_empty``; the catalogue's
+    UnknownService. The file's name is not kept: it may tell who somebody is.
     """
     terms = _material(hall, service, material)
     if content_type not in terms["accepts"]:
         raise Invalid("file_type_not_accepted", "/content_type")
     if size > terms["max_bytes"]:
         raise Invalid("file_too_large", "/size")
+    if size == 0:
+        raise Invalid("file_empty", "/size")
+    return _offer(hall, service, terms, POST_OPEN, content_type=content_type, size=size)
+
+
+def offer_form(hall: Hall, service: str, material: str, back: str) -> Offer:
+    """A place for one file that a page without a script posts, and that leads the browser ``back``.
+
+    It takes whatever comes, so that the page can say what is wrong with it (``look``). Raises Invalid
+    ``unknown_material``, the catalogue's UnknownService.
+    """
+    terms = _material(hall, service, material)
+    return _offer(hall, service, terms, FORM_OPEN, content_type=ANY_TYPE, size=FORM_BYTES, least=0, back=back)
+
+
+def _offer(hall: Hall, service: str, terms: Mapping[str, Any], open_for: timedelta, **post: Any) -> Offer:
     upload, now = secrets.token_urlsafe(18), hall.now()
-    record = {"service": service, "material": material, "content_type": content_type}
-    hall.lookups.put(_lookup(upload), record, expires=now + OFFER_OPEN)
-    seconds = int(POST_OPEN.total_seconds())
-    url, fields = hall.uploads.upload_post(upload, content_type=content_type, size=size, seconds=seconds)
-    return Offer(upload, url, fields, now + POST_OPEN)
+    offered = {"service": service, "material": terms["code"]}
+    offered |= {name: terms[name] for name in ("accepts", "max_bytes")}
+    hall.lookups.put(_fact(upload), offered, expires=now + OFFER_OPEN)
+    url, fields = hall.uploads.upload_post(offered_key(upload), seconds=int(open_for.total_seconds()), **post)
+    return Offer(upload, url, fields, now + open_for)
+
+
+def offered_key(upload: str) -> str:
+    """Where the file of an applicant is stored."""
+    return f"offered/{upload}"
+
+
+def kept_key(case: str, upload: str) -> str:
+    """Where the desk reads it, once all is well with it."""
+    return f"kept/{case}/{upload}"
 
 
 def _material(hall: Hall, service: str, material: str) -> Mapping[str, Any]:
@@ -57,6 +124,84 @@ def _material(hall: Hall, service: str, material: str) -> Mapping[str, Any]:
     raise Invalid("unknown_material", "/material")
 
 
+# --- what is in them ---
+
+
+def look(hall: Hall, upload: str) -> Looked:
+    """How an upload stands. The first look after its file has arrived opens it; what was found is kept.
+
+    NotFound ``unknown_upload``: it was never offered, or so long ago that it is forgotten.
+    """
+    offered = hall.lookups.get(_fact(upload), now=hall.now())
+    if offered is None:
+        raise NotFound("unknown_upload")
+    return _look(hall, upload, offered)
+
+
+def _look(hall: Hall, upload: str, offered: Mapping[str, Any]) -> Looked:
+    known = hall.lookups.get(_fact(upload, "content"), now=hall.now()) or _open(hall, upload, offered)
+    if known is None:
+        return Looked("awaited")
+    verdict = _verdict(hall, upload, known["etag"])
+    code = VERDICTS.get(verdict) or known["code"]
+    state = "refused" if code else "clean" if verdict == CLEAN else "checking"
+    return Looked(state, code, known["content_type"], known["size"], known["etag"])
+
+
+def _verdict(hall: Hall, upload: str, etag: str) -> str:
+    """ "" while there is none."""
+    if not hall.scans_uploads:
+        return CLEAN
+    record = hall.lookups.get(_fact(upload, "scan", etag), now=hall.now())
+    return str(record["verdict"]) if record else ""
+
+
+def _open(hall: Hall, upload: str, offered: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Find out what is in a file, and keep it; None when no file is there."""
+    stored = hall.uploads.read(offered_key(upload), most=offered["max_bytes"])
+    if stored is None:
+        return None
+    finding = _finding(hall, stored, offered["accepts"])
+    known = {
+        "code": finding.fault,
+        "content_type": finding.content_type,
+        "size": stored.size,
+        "etag": stored.etag,
+    }
+    hall.lookups.put(_fact(upload, "content"), known, expires=hall.now() + OFFER_OPEN)
+    return known
+
+
+def _finding(hall: Hall, stored: StoredFile, accepts: Sequence[str]) -> Finding:
+    if stored.content is None:
+        return Finding("", "file_too_large")
+    if not stored.content:
+        return Finding("", "file_empty")
+    return hall.inspector.inspect(stored.content, accepts)
+
+
+def record_scan(hall: Hall, upload: str, verdict: str, etag: str) -> None:
+    """What the scanner says of the content of this entity tag: one of ``VERDICTS``.
+
+    The case that waits for it goes on. Doing it twice does no harm.
+    """
+    now = hall.now()
+    hall.lookups.put(_fact(upload, "scan", etag), {"verdict": verdict}, expires=now + OFFER_OPEN)
+    taken = hall.lookups.get(_fact(upload, "case"), now=now)
+    if taken is None or not taken["case"]:
+        return
+    try:
+        steps = due(load(hall, taken["case"]).case, now)
+    except NotFound:
+        return  # it is about to be opened, and will look by itself
+    waiting = [step for step in steps if step.kind is Kind.CHECK_FILES]
+    if waiting:
+        hall.steps.send(taken["case"], waiting)
+
+
+# --- handing them in ---
+
+
 def upload_faults(
     hall: Hall,
     service: Service,
@@ -64,8 +209,12 @@ def upload_faults(
     language: str,
     known: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Fault]:
-    """What the list does not name, and what was not offered for it. ``known`` were handed in before."""
+    """What the list does not name, what was not offered for it or has not arrived, and files that are refused.
+
+    ``known`` were handed in before, and nothing was wrong with them. Files that are still being scanned are taken.
+    """
     found: list[Fault] = []
+    seen: set[str] = set()
     for material, ids in uploads.items():
         terms = service.material(material)
         if terms is None or not terms.upload:
@@ -73,19 +222,61 @@ def upload_faults(
             continue
         before = (known or {}).get(material, ())
         for position, upload in enumerate(ids):
-            if upload not in before and not _offered(hall, service.id, material, upload):
-                found.append(_fault(f"/uploads/{material}/{position}", "unknown_upload", language))
+            code = "upload_listed_twice" if upload in seen else ""
+            if not code and upload not in before:
+                code = _code(hall, service.id, material, upload)
+            if code:
+                found.append(_fault(f"/uploads/{material}/{position}", code, language))
+            seen.add(upload)
     return found
 
 
-def _offered(hall: Hall, service: str, material: str, upload: str) -> bool:
-    record = hall.lookups.get(_lookup(upload), now=hall.now())
-    return record is not None and (record["service"], record["material"]) == (service, material)
+def _code(hall: Hall, service: str, material: str, upload: str) -> str:
+    """Why an upload can't be handed in for this material; "" when it can."""
+    offered = hall.lookups.get(_fact(upload), now=hall.now())
+    if offered is None or (offered["service"], offered["material"]) != (service, material):
+        return "unknown_upload"
+    looked = _look(hall, upload, offered)
+    return "file_missing" if looked.state == "awaited" else looked.code
+
+
+def take(hall: Hall, case: str, uploads: Mapping[str, Sequence[str]], language: str) -> list[Fault]:
+    """Hand uploads in with a case, which alone has them from now on; faults for those that another one has taken.
+
+    The same case may take them again, as it does when its request is repeated.
+    """
+    return [
+        _fault(f"/uploads/{material}/{position}", "upload_taken", language)
+        for material, position, upload in each(uploads)
+        if not _taken(hall, upload, case)
+    ]
+
+
+def _taken(hall: Hall, upload: str, case: str) -> bool:
+    key, now = _fact(upload, "case"), hall.now()
+    if hall.lookups.put_once(key, {"case": case}, now=now, expires=now + OFFER_OPEN):
+        return True
+    record = hall.lookups.get(key, now=now)
+    return record is not None and record["case"] == case
+
+
+def release(hall: Hall, upload: str) -> None:
+    """Give up an upload that no case has taken: its file goes at once."""
+    if _taken(hall, upload, ""):
+        hall.uploads.delete(offered_key(upload))
+        hall.lookups.delete(_fact(upload))
+
+
+def each(uploads: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, int, str]]:
+    """Material, position and upload, one by one."""
+    for material, ids in uploads.items():
+        for position, upload in enumerate(ids):
+            yield material, position, upload
 
 
 def _fault(pointer: str, code: str, language: str) -> Fault:
     return Fault(pointer, code, text(f"error.{code}", language))
 
 
-def _lookup(upload: str) -> str:
-    return f"upload#{upload}"
+def _fact(upload: str, *what: str) -> str:
+    return "#".join(("upload", upload, *what))

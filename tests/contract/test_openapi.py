@@ -17,6 +17,7 @@ GET /healthz
 GET /v1/services
 GET /v1/services/{service}
 POST /v1/uploads
+GET /v1/uploads/{upload}
 POST /v1/cases
 GET /v1/track/{tracking}
 GET /v1/track/{tracking}/qr.svg

@@ -18,6 +18,7 @@ from infra.local.demo import Hall
 from tests.e2e.backstage import Backstage, HandWorked, Item
 from tests.e2e.halls import PATIENCE_S, OneHall
 from tests.e2e.outcome import of_stripe
+from tests.files import document
 
 pytestmark = pytest.mark.hall
 
@@ -85,7 +86,7 @@ class Unmistakable(HandWorked):
 
     def upload(self) -> str:
         """A photograph whose file name tells who it is."""
-        content = b"%PDF-1.7 sample"
+        content = document()
         wanted: dict[str, Any] = {"service": SERVICE, "material": "old-licence", "filename": f"{PERSON['name']}.pdf"}
         wanted |= {"content_type": "application/pdf", "size": len(content)}
         offer = self.hall.call("POST", "/v1/uploads", expect=201, json=wanted).json()

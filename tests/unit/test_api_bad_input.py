@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.usecases.submit import Application, submit
 from tests.api import LICENCE, LICENCE_ANSWERS, RESIDENCE, RESIDENCE_ANSWERS, Answer, Api, api_over
+from tests.files import picture
 from tests.halls import MONDAY, MemoryHall
 
 JSON = {"Content-Type": "application/json", "Idempotency-Key": "key-00000001"}
@@ -187,8 +188,7 @@ def test_uploads_that_nobody_offered_are_refused(api: Api) -> None:
 
 
 def test_an_upload_of_another_material_is_refused(api: Api) -> None:
-    offer = {"service": LICENCE, "material": "old-licence", "filename": "a.png", "content_type": "image/png", "size": 9}
-    upload = api.post("/v1/uploads", offer).json["upload"]
+    upload = api.uploaded(LICENCE, "old-licence", picture())
     assert api.submit(RESIDENCE, RESIDENCE_ANSWERS, uploads={"proof-of-address": [upload]}).status == 422
     other = api.submit(LICENCE, LICENCE_ANSWERS, uploads={"representative-identity-card": [upload]})
     assert other.faults == {"/uploads/representative-identity-card/0": "unknown_upload"}
@@ -202,7 +202,8 @@ def test_an_upload_of_another_material_is_refused(api: Api) -> None:
         ({"material": "unheard-of"}, "unknown_material", "/material"),
         ({"content_type": "text/html"}, "file_type_not_accepted", "/content_type"),
         ({"size": 10485761}, "file_too_large", "/size"),
-        ({"size": 0}, "malformed_request", "/size"),
+        ({"size": 0}, "file_empty", "/size"),
+        ({"size": -1}, "malformed_request", "/size"),
         ({"filename": "x" * 300}, "malformed_request", "/filename"),
     ],
 )

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.api import LICENCE, PAPERS, RESIDENCE, Api, api_over, certificate_number
+from tests.files import picture
 from tests.halls import MemoryHall
 
 
@@ -77,19 +78,10 @@ def test_a_business_licence_is_renewed_with_originals_collected_and_a_correction
     token = api.session(case)
     shown = api.get(f"/v1/cases/{case['case']}", token).json
     assert shown["correction"]["reason"] == "名称与照片不符"
-    upload = api.post(
-        "/v1/uploads",
-        {
-            "service": LICENCE,
-            "material": "old-licence",
-            "filename": "licence.jpg",
-            "content_type": "image/jpeg",
-            "size": 1000,
-        },
-    ).json
+    upload = api.uploaded(LICENCE, "old-licence", picture())
     corrected = api.post(
         f"/v1/cases/{case['case']}/corrections",
-        {"answers": {"/business/name": "上海样例贸易有限公司"}, "uploads": {"old-licence": [upload["upload"]]}},
+        {"answers": {"/business/name": "上海样例贸易有限公司"}, "uploads": {"old-licence": [upload]}},
         token,
     )
     assert corrected.status == 200
@@ -97,7 +89,7 @@ def test_a_business_licence_is_renewed_with_originals_collected_and_a_correction
     assert corrected.json["status"] == "in_review"
     seen = api.get(f"/v1/desk/cases/{case['case']}", api.reviewer("market-regulation")).json
     assert seen["answers"]["business"]["name"] == "上海样例贸易有限公司"
-    assert seen["uploads"]["old-licence"][0]["upload"] == upload["upload"]
+    assert seen["uploads"]["old-licence"][0]["upload"] == upload
 
     api.hall.drain()
     assert api.decide(case, "pre-check", "market-regulation").status == 200
