@@ -14,6 +14,9 @@ from importlib.resources import files
 DEFAULT = "zh-CN"
 SOURCE = "en"
 
+# Regions that say in which script Chinese is read there (CLDR, likely subtags).
+SCRIPTS = {"zh-hk": "zh-hant-hk", "zh-mo": "zh-hant-mo", "zh-tw": "zh-hant-tw"}
+
 
 @cache
 def languages() -> tuple[str, ...]:
@@ -51,17 +54,25 @@ def text(key: str, language: str, **values: object) -> str:
 def best_language(wanted: str, known: Iterable[str] | None = None) -> str:
     """The language that fits an ``Accept-Language`` header or a language code best; else the default.
 
-    ``known``: the languages to choose from, the hall's when it is None.
+    ``known``: the languages to choose from, the hall's when it is None. Codes are shortened from the right until one is
+    known (RFC 4647, section 3.4), at last to any of the same language: ``zh-HK`` → ``zh-Hant``, else ``zh-CN``.
     """
     codes = tuple(languages() if known is None else known)
-    ranked = sorted(_preferences(wanted), key=lambda item: -item[1])
-    for code, quality in ranked:
-        if quality <= 0:
-            continue
-        for known_code in codes:
-            if known_code.lower() == code or _primary(known_code) == _primary(code):
-                return known_code
+    for code, quality in sorted(_preferences(wanted), key=lambda item: -item[1]):
+        found = _lookup(SCRIPTS.get(code, code), codes) if quality > 0 else None
+        if found:
+            return found
     return DEFAULT
+
+
+def _lookup(code: str, known: tuple[str, ...]) -> str | None:
+    exact = {one.lower(): one for one in known}
+    parts = code.split("-")
+    for length in range(len(parts), 0, -1):
+        found = exact.get("-".join(parts[:length]))
+        if found:
+            return found
+    return next((one for one in known if _primary(one) == parts[0]), None)
 
 
 def _primary(code: str) -> str:

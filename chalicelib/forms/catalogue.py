@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from chalicelib.domain.service import Service, service_from_json
 from chalicelib.forms.schemas import inline
 from chalicelib.forms.translations import SOURCE_LANGUAGE, translate
+from chalicelib.texts import fallbacks
 
 LOCK = "catalogue.lock"
 _TEMPLATE = re.compile(r"[a-z][a-z0-9_-]*\.typ")
@@ -33,7 +34,8 @@ class UnknownTemplate(KeyError):
 class Catalogue:
     """The published services. ``root`` is the folder ``forms_schemas``; ``published`` stands in for its lock file.
 
-    Languages: any for which a service has ``i18n/<lang>.json``; the English source where it has none.
+    Languages: any for which a service has ``i18n/<lang>.json``; where it has none, the one that stands in for it
+    (``texts.fallbacks``), at last the English source.
     """
 
     def __init__(self, root: Traversable | None = None, published: frozenset[tuple[str, str]] | None = None) -> None:
@@ -106,9 +108,9 @@ class Catalogue:
         return translate(document, self._read(id, version, f"i18n/{lang}.json").get(file, {}))
 
     def _language(self, id: str, version: str, lang: str) -> str:
-        """The language, or the source's where there is no translation: so a caller's wish never fills the memory."""
+        """The language, or what stands in where there is no translation: so a caller's wish never fills the memory."""
         known = self._keep(("languages", id, version), lambda: _translations(self._root() / id / version / "i18n"))
-        return lang if f"{lang}.json" in known else SOURCE_LANGUAGE
+        return next((code for code in fallbacks(lang) if f"{code}.json" in known), SOURCE_LANGUAGE)
 
     def _read(self, id: str, version: str, file: str) -> Mapping[str, Any]:
         path = self._root() / id / version / file

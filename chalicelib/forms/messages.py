@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chalicelib.texts import fallbacks
+
 DEFAULT_LANGUAGE = "zh-CN"
 
 MESSAGES: dict[str, dict[str, str]] = {
@@ -67,6 +69,6 @@ UNTITLED = {"zh-CN": "该项", "en": "this field"}
 
 
 def message(code: str, lang: str, title: str, limit: object) -> str:
-    """The text of a fault; in the hall's default language where there is none in this one."""
-    language = lang if lang in MESSAGES else DEFAULT_LANGUAGE
+    """The text of a fault; in the language that stands in where there is none in this one (``texts.fallbacks``)."""
+    language = next(code for code in fallbacks(lang) if code in MESSAGES)
     return MESSAGES[language][code].format(title=title or UNTITLED[language], limit=limit)

@@ -9,6 +9,7 @@ from typing import Any
 
 from chalice import Response
 
+from chalicelib.texts import closest
 from chalicelib.web import answers
 from chalicelib.web.edge import Body, Pages, Visit
 from chalicelib.web.forms import Form, new_key
@@ -99,7 +100,7 @@ def _send(filling: Filling) -> Response:
         key=filling.key,
         service=filling.service["id"],
         version=filling.service["version"],
-        language=form.language,
+        language=closest(form.language),
         answers=form.answers,
         uploads={},
     )

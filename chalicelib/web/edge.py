@@ -21,9 +21,10 @@ from chalicelib.domain.errors import DomainError, NotAllowed
 from chalicelib.forms.catalogue import UnknownService
 from chalicelib.logs import logger
 from chalicelib.ports import VendorError
-from chalicelib.texts import languages
+from chalicelib.texts import best_language
 from chalicelib.usecases.hall import Hall
 from chalicelib.web.render import render
+from chalicelib.web.words import languages
 
 HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
@@ -101,13 +102,13 @@ class Visit:
 
     @cached_property
     def language(self) -> str:
-        """The reader's: as just chosen, as chosen before, or as the browser asks."""
+        """The reader's: as just chosen, as chosen before, or as the browser asks. One that the pages speak."""
         chosen = self.call.query(LANGUAGE) or self._chosen_in_form()
         if chosen in languages():
             self.keep(LANGUAGE, chosen, seconds=YEAR)
             return chosen
         before = self.cookie(LANGUAGE)
-        return before if before in languages() else self.call.language
+        return before if before in languages() else best_language(self.call.header("accept-language"), languages())
 
     def _chosen_in_form(self) -> str:
         try:

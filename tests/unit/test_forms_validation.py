@@ -164,7 +164,8 @@ def test_every_code_has_a_text_in_every_language() -> None:
     for lang, texts in MESSAGES.items():
         assert texts.keys() == MESSAGES["en"].keys(), lang
         assert codes <= texts.keys(), lang
-    assert message("missing", "fr", "姓名", "") == "请填写“姓名”"
+    assert message("missing", "zh-Hant", "姓名", "") == "请填写“姓名”"
+    assert message("missing", "fr", "Name", "") == "Enter “Name”"
 
 
 def test_no_message_quotes_an_answer() -> None:
