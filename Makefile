@@ -21,7 +21,7 @@ environments:
 pages: environment ## build the pages' static files
 	@$(PYTHON) -m infra.web.build
 
-run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRIPE_PORT=8420 COURIER_PORT=8430 STATE=.local)
+run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRIPE_PORT=8420 COURIER_PORT=8430 S3_PORT=8440 STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.bootstrap
 
 demo: ## walk a case of each service from door to door against the open hall, and show its log (STATE=.local)

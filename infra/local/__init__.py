@@ -11,5 +11,7 @@ secrets     keys that hall and counterparts share
 staff       the people at the desk
 messages    what the hall told applicants
 edge        what CloudFront is in the cloud
+s3          S3 as browsers and functions see it
+scanner     what GuardDuty is in the cloud
 forget      throws the state away
 """

@@ -18,6 +18,7 @@ from infra.local.layout import LOOPBACK, PORTS, Layout
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+SIGNING_KEY = "local"  # no secret: only the S3 of the local hall looks at signatures
 
 
 def start(layout: Layout) -> Child:
@@ -55,7 +56,7 @@ def client(layout: Layout, service: str) -> Any:
         endpoint_url=layout.cloud_url,
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="local",  # noqa: S106  (no secret: the emulator takes any)
+        aws_secret_access_key=SIGNING_KEY,
         config=Config(retries={"mode": "standard"}, proxies={}, read_timeout=300),  # a busy machine unpacks slowly
     )
 
@@ -74,7 +75,7 @@ def environment(layout: Layout) -> dict[str, str]:
         "AWS_ENDPOINT_URL": layout.cloud_url,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SECRET_ACCESS_KEY": SIGNING_KEY,
         "NO_PROXY": direct,
         "no_proxy": direct,
     }
@@ -89,6 +90,8 @@ def _environment(layout: Layout) -> dict[str, str]:
         "GATEWAY_PORT": str(layout.aws_port),
         "MINISTACK_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        "AWS_SECRET_ACCESS_KEY": SIGNING_KEY,
+        "AWS_ENDPOINT_URL_S3": layout.s3_url,  # presigned addresses lead there
         "PERSIST_STATE": "1",
         "STATE_DIR": str(layout.cloud / "state"),
         "S3_PERSIST": "1",

@@ -117,6 +117,7 @@ def parameters(layout: Layout) -> dict[str, str]:
         "EmsSender": EMS_SENDER,
         "OpenCourierUrl": layout.courier_url + open_side.PATH,
         "EmailSender": EMAIL_SENDER,
+        "MalwareScan": "own",
         "HallParty": json.dumps(HALL_PARTY, ensure_ascii=False),
     }
 

@@ -91,6 +91,7 @@ def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.Si
     keys = secrets.keys(layout.secrets)
     closing.callback(cloud.sweep_out, layout)
     aws = keep(cloud.start(layout))
+    store = keep(s3(layout))
     pay, carry = keep(stripe(layout, keys)), keep(couriers(layout, keys))
     with stage("The pages"):
         deployment.build_pages(layout)
@@ -101,8 +102,11 @@ def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.Si
     with stage("The stack"):
         stack = deployment.deploy(layout, keys)
     door = keep(edge(layout, stack, keys))
+    keep(scanner(layout, stack))
     with stage("Staff at the desk"):
         employ(layout, stack, keys)
+    with stage("The store of files"):
+        store.await_answer(layout.s3_url)
     with stage("Stripe's and the couriers' counterparts"):
         pay.await_answer(layout.stripe_url)
         carry.await_answer(layout.courier_url)
@@ -148,16 +152,30 @@ def couriers(layout: Layout, keys: Mapping[str, str]) -> Child:
     )  # fmt: skip
 
 
+def s3(layout: Layout) -> Child:
+    """The S3 that browsers and functions see."""
+    return _module(layout, "s3", _of(layout))
+
+
+def scanner(layout: Layout, stack: Stack) -> Child:
+    """What GuardDuty is in the cloud."""
+    return _module(layout, "scanner", _of(layout), "--bucket", stack.outputs["UploadsBucket"])
+
+
 def edge(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> Child:
     """What CloudFront is in the cloud."""
-    settings = {name: str(port) for name, port in layout.ports.items()}
-    settings |= {"STATE": str(layout.state), "STAFF_PASSWORD": keys["staff_password"]}
+    settings = {**_of(layout), "STAFF_PASSWORD": keys["staff_password"]}
     outputs = stack.outputs
     return _module(
         layout, "edge", settings,
         *(f"--static={path}" for path in deployment.static_paths()),
         "--api-path", stack.api_path, "--pool", outputs["DeskUserPoolId"], "--client", outputs["DeskClientId"],
     )  # fmt: skip
+
+
+def _of(layout: Layout) -> dict[str, str]:
+    """The variables that tell a process which hall it belongs to."""
+    return {name: str(port) for name, port in layout.ports.items()} | {"STATE": str(layout.state)}
 
 
 def _module(layout: Layout, name: str, environment: Mapping[str, str], *options: str) -> Child:
@@ -175,6 +193,7 @@ def write_ready(layout: Layout, stack: Stack, ready: Path) -> None:
         "cloud": layout.cloud_url,
         "stripe": layout.stripe_url,
         "courier": layout.courier_url,
+        "s3": layout.s3_url,
         "region": cloud.REGION,
         "state": str(layout.state),
         "pid": os.getpid(),

@@ -14,7 +14,7 @@ LOOPBACK = "127.0.0.1"
 # and to unpack another one takes it seconds.
 AT_ONCE = 2 * (os.cpu_count() or 2)
 
-PORTS: Mapping[str, int] = {"PORT": 8000, "AWS_PORT": 4566, "STRIPE_PORT": 8420, "COURIER_PORT": 8430}
+PORTS: Mapping[str, int] = {"PORT": 8000, "AWS_PORT": 4566, "STRIPE_PORT": 8420, "COURIER_PORT": 8430, "S3_PORT": 8440}
 
 
 class BadSetting(Exception):
@@ -30,21 +30,24 @@ class Layout:
     aws_port: int
     stripe_port: int
     courier_port: int
+    s3_port: int
 
     @staticmethod
     def from_env(environment: Mapping[str, str] | None = None) -> Layout:
-        """Read ``STATE``, ``PORT``, ``AWS_PORT``, ``STRIPE_PORT``, ``COURIER_PORT``; BadSetting names a bad one."""
+        """Read ``STATE`` and the variables of ``PORTS``; BadSetting names a bad one."""
         env = os.environ if environment is None else environment
         ports = {variable: _port(variable, env.get(variable) or str(usual)) for variable, usual in PORTS.items()}
         if len(set(ports.values())) < len(ports):
             raise BadSetting(f"{', '.join(PORTS)} have to differ")
         state = (ROOT / (env.get("STATE") or ".local")).resolve()
-        return Layout(state, ports["PORT"], ports["AWS_PORT"], ports["STRIPE_PORT"], ports["COURIER_PORT"])
+        return Layout(state, *(ports[variable] for variable in PORTS))
 
     @property
     def ports(self) -> Mapping[str, int]:
         """The ports by the variable that sets them."""
-        return dict(zip(PORTS, (self.port, self.aws_port, self.stripe_port, self.courier_port), strict=True))
+        return dict(
+            zip(PORTS, (self.port, self.aws_port, self.stripe_port, self.courier_port, self.s3_port), strict=True)
+        )
 
     @property
     def hall_url(self) -> str:
@@ -54,6 +57,11 @@ class Layout:
     def cloud_url(self) -> str:
         """Emulated AWS. By number: the functions and SDKs call it often, and ``localhost`` may try IPv6 first."""
         return f"http://{LOOPBACK}:{self.aws_port}"
+
+    @property
+    def s3_url(self) -> str:
+        """S3, as browsers and functions see it."""
+        return f"http://{LOOPBACK}:{self.s3_port}"
 
     @property
     def stripe_url(self) -> str:

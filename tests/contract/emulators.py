@@ -24,7 +24,7 @@ import pytest
 
 from infra.local import cloud
 from infra.local.children import Child
-from infra.local.layout import LOOPBACK, ROOT, Layout
+from infra.local.layout import LOOPBACK, PORTS, ROOT, Layout
 
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 INTEGRITY = "sha512-xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
@@ -34,7 +34,7 @@ DYNAMODB_LOCAL = ROOT / ".local/dynamodb-local"
 @contextmanager
 def ministack(scratch: Path) -> Iterator[str]:
     """The emulated AWS with nothing in it; its address."""
-    ports = [free_port() for _ in range(4)]
+    ports = [free_port() for _ in PORTS]
     layout = Layout(scratch, *ports)
     if not (layout.emulator / "bin/python").exists():
         pytest.skip("The emulated AWS is not installed; `make run` installs it in .local/emulator.")

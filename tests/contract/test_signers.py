@@ -25,7 +25,9 @@ from infra.local.layout import LOOPBACK, Layout
 @pytest.fixture(scope="module")
 def kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of an emulated KMS of this module's own."""
-    layout = Layout(tmp_path_factory.mktemp("kms"), port=1, aws_port=_free_port(), stripe_port=2, courier_port=3)
+    layout = Layout(
+        tmp_path_factory.mktemp("kms"), port=1, aws_port=_free_port(), stripe_port=2, courier_port=3, s3_port=4
+    )
     if not (layout.emulator / "bin/python").exists():
         pytest.skip("the emulated AWS is not installed yet: `make run` or `make test` installs it")
     layout.logs.mkdir(parents=True)
@@ -102,7 +104,7 @@ def test_a_key_that_cannot_sign_so_is_rejected(kms: Any) -> None:
 
 
 def test_an_unreachable_kms_is_temporary(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, port=1, aws_port=_free_port(), stripe_port=2, courier_port=3)
+    layout = Layout(tmp_path, port=1, aws_port=_free_port(), stripe_port=2, courier_port=3, s3_port=4)
     with pytest.raises(VendorTemporary, match=EndpointConnectionError.__name__):
         KmsSigner(cloud.client(layout, "kms"), "any").sign(b"x")
 

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,10 +15,18 @@ from pynamodb.models import Model
 
 from chalicelib.adapters.dynamodb.models import CaseItem, CertificateItem, InboxItem, LookupItem, ViewItem
 from chalicelib.settings import Settings
-from chalicelib.workers import relay
+from chalicelib.usecases import drafts
+from chalicelib.workers import relay, scanned
+from infra.local import scanner
 from tests.packaging.conftest import Packed
 
-OWN_ROLES = {"APIHandler": "ApiRole", "Relay": "RelayRole", "Perform": "PerformRole", "Sweep": "SweepRole"}
+OWN_ROLES = {
+    "APIHandler": "ApiRole",
+    "Relay": "RelayRole",
+    "Perform": "PerformRole",
+    "Sweep": "SweepRole",
+    "Scanned": "ScannedRole",
+}
 MODELS: dict[str, type[Model]] = {
     "Cases": CaseItem,
     "Views": ViewItem,
@@ -36,7 +45,7 @@ def test_a_misspelled_name_of_a_chalice_resource_would_be_seen(packed: Packed) -
     assert [name for name, resource in packed.template["Resources"].items() if "Type" not in resource] == []
 
 
-def test_chalice_makes_the_four_functions_and_no_fifth_one_goes_unnoticed(packed: Packed) -> None:
+def test_chalice_makes_these_functions_and_no_other_one_goes_unnoticed(packed: Packed) -> None:
     assert packed.functions().keys() == OWN_ROLES.keys()
 
 
@@ -193,6 +202,95 @@ def test_only_the_hall_s_own_pages_may_post_uploads(packed: Packed) -> None:
     assert rule["AllowedMethods"] == ["POST"]
 
 
+def test_what_was_offered_goes_soon_and_what_was_handed_in_stays_as_long_as_is_wanted(packed: Packed) -> None:
+    offered, all_uploads = packed.resources("S3::Bucket")["Uploads"]["LifecycleConfiguration"]["Rules"]
+    assert offered["Prefix"] == "offered/"
+    assert timedelta(days=offered["ExpirationInDays"]) >= drafts.LIFE
+    assert "Prefix" not in all_uploads
+    assert all_uploads["ExpirationInDays"] == {"Ref": "UploadRetentionDays"}
+
+
+def test_uploads_are_stored_in_one_place_and_what_the_desk_reads_in_another(packed: Packed) -> None:
+    assert _may(packed, "ApiRole", "s3:PutObject") == ["${Uploads.Arn}/offered/*"]
+    assert "${Uploads.Arn}/kept/*" in _may(packed, "PerformRole", "s3:PutObject")
+    assert "${Uploads.Arn}/offered/*" not in _may(packed, "PerformRole", "s3:PutObject")
+
+
+def test_nobody_deletes_what_was_handed_in(packed: Packed) -> None:
+    for role in packed.resources("IAM::Role"):
+        assert set(_may(packed, role, "s3:DeleteObject")) <= {"${Uploads.Arn}/offered/*"}
+
+
+# --- malware -----------------------------------------------------------------------------------------------------
+
+
+def test_guardduty_scans_every_upload_and_tags_it(packed: Packed) -> None:
+    (plan,) = packed.resources("GuardDuty::MalwareProtectionPlan").values()
+    assert plan["ProtectedResource"] == {"S3Bucket": {"BucketName": {"Ref": "Uploads"}, "ObjectPrefixes": ["offered/"]}}
+    assert plan["Actions"] == {"Tagging": {"Status": "ENABLED"}}
+    assert plan["Role"] == {"Fn::GetAtt": ["MalwareRole", "Arn"]}
+    assert packed.template["Parameters"]["MalwareScan"]["Default"] == "guardduty"
+
+
+def test_guardduty_may_do_no_more_than_scan_and_tag_uploads(packed: Packed) -> None:
+    role = packed.resources("IAM::Role")["MalwareRole"]
+    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Principal"] == {"Service": "malware-protection-plan.guardduty.amazonaws.com"}
+    assert _may(packed, "MalwareRole", "s3:GetObject") == ["${Uploads.Arn}/offered/*"]
+    assert _may(packed, "MalwareRole", "s3:PutObjectTagging") == ["${Uploads.Arn}/offered/*"]
+    assert _may(packed, "MalwareRole", "s3:PutObject") == [
+        "${Uploads.Arn}/malware-protection-resource-validation-object"
+    ]
+    for statement in _statements(packed, "MalwareRole"):
+        for action in _listed(statement["Action"]):
+            assert action.startswith(("s3:", "events:"))
+            assert "*" not in action
+        if any(action.startswith("events:Put") for action in _listed(statement["Action"])):
+            managed = statement["Condition"]["StringLike"]["events:ManagedBy"]
+            assert managed == "malware-protection-plan.guardduty.amazonaws.com"
+
+
+def test_what_is_not_found_clean_is_read_by_nobody_but_those_who_look_at_it(packed: Packed) -> None:
+    deny = _bucket_statement(packed, "ReadOnlyWhenFoundClean")
+    assert deny["Effect"] == "Deny"
+    assert deny["Resource"] == {"Fn::Sub": "${Uploads.Arn}/offered/*"}
+    assert deny["Condition"]["StringNotEquals"] == {f"s3:ExistingObjectTag/{scanner.TAG}": "NO_THREATS_FOUND"}
+    spared = deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert spared == [{"Fn::GetAtt": [role, "Arn"]} for role in ("ApiRole", "PerformRole", "MalwareRole")]
+
+
+def test_nobody_but_guardduty_says_what_was_found(packed: Packed) -> None:
+    deny = _bucket_statement(packed, "OnlyGuardDutySaysWhatItFound")
+    assert deny["Effect"] == "Deny"
+    assert "s3:PutObjectTagging" in deny["Action"]
+    assert deny["Condition"]["ForAnyValue:StringEquals"] == {"s3:RequestObjectTagKeys": scanner.TAG}
+    assert deny["Condition"]["ArnNotEquals"] == {"aws:PrincipalArn": {"Fn::GetAtt": ["MalwareRole", "Arn"]}}
+
+
+def test_what_was_found_is_told_to_the_worker_until_it_has_taken_it_down(packed: Packed) -> None:
+    rule = packed.resources("Events::Rule")["ScanResults"]
+    (target,) = rule["Targets"]
+    dead = {"Fn::GetAtt": ["ScansDeadLetters", "Arn"]}
+    assert target["Arn"] == {"Fn::GetAtt": ["Scanned", "Arn"]}
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert target["DeadLetterConfig"] == {"Arn": dead}
+    retries = packed.resources("Lambda::EventInvokeConfig")["ScannedRetries"]
+    assert retries["FunctionName"] == {"Ref": "Scanned"}
+    assert retries["DestinationConfig"] == {"OnFailure": {"Destination": dead}}
+    assert dead in [r for s in _statements(packed, "ScannedRole") for r in _listed(s.get("Resource", []))]
+    (allowed,) = packed.resources("SQS::QueuePolicy")["ScansDeadLettersPolicy"]["PolicyDocument"]["Statement"]
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ScanResults", "Arn"]}}}
+
+
+def test_the_rule_lets_through_what_scanners_tell_of_this_hall_s_uploads_alone(packed: Packed) -> None:
+    pattern = packed.resources("Events::Rule")["ScanResults"]["EventPattern"]
+    assert pattern["source"] == [{"Fn::If": ["ScansByGuardDuty", "aws.guardduty", scanner.SOURCE]}]
+    assert pattern["detail-type"] == [scanned.KIND] == [scanner.KIND]
+    thing = pattern["detail"]["s3ObjectDetails"]
+    assert thing == {"bucketName": [{"Ref": "Uploads"}], "objectKey": [{"prefix": scanned.OFFERED}]}
+
+
 def test_the_template_holds_no_secret(packed: Packed) -> None:
     generated = packed.resources("SecretsManager::Secret")["Secrets"]["GenerateSecretString"]
     assert generated["GenerateStringKey"] == "mac_key"
@@ -236,7 +334,7 @@ def test_a_step_is_not_taken_twice_while_it_is_being_done(packed: Packed) -> Non
 
 
 def test_a_sweep_ends_before_the_next_one_begins(packed: Packed) -> None:
-    (rule,) = packed.resources("Events::Rule").values()
+    rule = packed.resources("Events::Rule")["SweepSchedule"]
     assert rule["ScheduleExpression"] == "rate(5 minutes)"
     assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["Sweep", "Arn"]}
     assert packed.functions()["Sweep"]["Timeout"] < 300
@@ -252,6 +350,7 @@ def test_somebody_is_told_of_everything_that_goes_wrong(packed: Packed) -> None:
     assert watched >= {
         ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": ["StepsDeadLetters", "QueueName"]})),
         ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": ["StreamFailures", "QueueName"]})),
+        ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": ["ScansDeadLetters", "QueueName"]})),
         ("ApproximateAgeOfOldestMessage", str({"Fn::GetAtt": ["Steps", "QueueName"]})),
         ("IteratorAge", str({"Ref": "Relay"})),
         ("5XXError", str({"Fn::Sub": "doorstep-${Stage}"})),
@@ -308,12 +407,28 @@ def _roles_that_may(packed: Packed, action: str) -> set[str]:
     return {role for role in roles if any(action in _listed(s["Action"]) for s in _statements(packed, role))}
 
 
+def _may(packed: Packed, role: str, action: str) -> list[str]:
+    """The files of our buckets that a role may do this to, as ``${Uploads.Arn}/offered/*``."""
+    allowed = [s for s in _statements(packed, role) if action in _listed(s["Action"])]
+    return [str(r["Fn::Sub"]) for s in allowed for r in _listed(s["Resource"]) if "Fn::Sub" in r]
+
+
+def _bucket_statement(packed: Packed, sid: str) -> Mapping[str, Any]:
+    """A statement of the uploads' bucket policy that holds where GuardDuty scans."""
+    statements = packed.resources("S3::BucketPolicy")["UploadsPolicy"]["PolicyDocument"]["Statement"]
+    (found,) = (s["Fn::If"][1] for s in statements if "Fn::If" in s and s["Fn::If"][1]["Sid"] == sid)
+    assert next(s["Fn::If"][0] for s in statements if "Fn::If" in s) == "ScansByGuardDuty"
+    return dict(found)
+
+
 def _is_one_of_ours(packed: Packed, resource: Mapping[str, Any]) -> bool:
-    """Is it a resource of this template, one of its indexes, or its files: ``${Files.Arn}/*``?"""
+    """Is it a resource of this template, one of its indexes, or its files: ``${Files.Arn}/*``, ``…/kept/*``?"""
     resources = packed.template["Resources"]
     if "Fn::Sub" in resource:
         owner, _, below = str(resource["Fn::Sub"]).removeprefix("${").partition(".Arn}/")
-        return owner in resources and (below == "*" or (below.startswith("index/") and "*" not in below))
+        return owner in resources and (
+            below in {"*", "offered/*", "kept/*"} or (below.startswith("index/") and "*" not in below)
+        )
     return (resource.get("Ref") or resource["Fn::GetAtt"][0]) in resources
 
 
