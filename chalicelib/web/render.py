@@ -1,8 +1,14 @@
-"""Templates to HTML. Jinja2 is imported by the first page, so that no other call pays for it."""
+"""Templates to HTML. Jinja2 is imported by the first page, so that no other call pays for it.
+
+``python -m chalicelib.web.render`` compiles all templates to Python, as packaging does: a Lambda's first page would
+spend most of its time on that otherwise.
+"""
 
 from __future__ import annotations
 
 from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.web import statics, words
@@ -34,10 +40,27 @@ def _last(tool: Any, language: str, *values: Any) -> str:
     return str(tool(*values, language))
 
 
+def compile_all() -> None:
+    """Write every template, ours and those of the macros, as a Python module below ``compiled``."""
+    _environment().compile_templates(_compiled(), zip=None, ignore_errors=False)
+
+
+def _compiled() -> Path:
+    return Path(str(files("chalicelib.web").joinpath("compiled")))
+
+
 @cache
 def _environment() -> Environment:
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
+    from jinja2 import BaseLoader, ChoiceLoader, Environment, ModuleLoader, PackageLoader, PrefixLoader
 
     macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
-    loader = ChoiceLoader([macros, PackageLoader("chalicelib.web")])
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
+    loaders: list[BaseLoader] = [macros, PackageLoader("chalicelib.web")]
+    if _compiled().is_dir():
+        loaders.insert(0, ModuleLoader(_compiled()))
+    return Environment(
+        loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+    )
+
+
+if __name__ == "__main__":
+    compile_all()

@@ -186,6 +186,7 @@ class _Packing:
         application = scratch / "application"
         with zipfile.ZipFile(scratch / "out/deployment.zip") as archive:
             archive.extractall(application)
+        _compile_templates(application)
         _compile(application)
         template: dict[str, Any] = yaml.safe_load((scratch / "out/sam.yaml").read_text())
         return template, application
@@ -207,6 +208,16 @@ def _prune(packages: Path) -> None:
     for path in (packages / "botocore/data").glob("*/"):
         if path.is_dir() and path.name not in AWS_SERVICES:
             shutil.rmtree(path)
+
+
+def _compile_templates(application: Path) -> None:
+    """Turn the pages' templates into Python modules, by the application's own settings."""
+    subprocess.run(
+        [sys.executable, "-m", "chalicelib.web.render"],
+        check=True,
+        cwd=application,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"},
+    )
 
 
 def _compile(directory: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.local.edge import COMPRESSED_FROM
 from tests.packaging.conftest import Packed
+from tests.packaging.test_archives import run
 
 # CloudFront's managed policies, by the ids that its Developer Guide lists.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -54,3 +56,16 @@ def test_static_files_and_api_gateway_s_own_answers_get_security_headers(
 def test_every_address_that_is_no_route_leads_to_the_page_that_says_so(packed: Packed) -> None:
     paths = packed.resources("Serverless::Api")["RestAPI"]["DefinitionBody"]["paths"]
     assert {"get", "head"} <= paths["/{proxy+}"].keys()
+
+
+def test_the_first_page_compiles_no_template(packed: Packed, unpacked: Path) -> None:
+    templates = [path.name for path in (packed.project / "chalicelib/web/templates").glob("*.html")]
+    code = f"""
+from chalicelib.web import render
+from jinja2 import Environment
+def compile(*_, **__): raise AssertionError("compiled while the applicant waits")
+Environment.compile = compile
+render._environment().get_template("parts.html").module  # with all macros that it imports
+print(*sorted(name for name in {templates!r} if render._environment().get_template(name)))
+"""
+    assert run(unpacked, code=code).split() == sorted(templates)
