@@ -25,12 +25,14 @@ STATUS: Mapping[str, int] = {
     "acceptance_and_approval_must_be_separate": 403,
     "field_not_asked": 403,
     "too_many_codes": 429,
+    "too_many_messages": 429,
     # what is asked for
     "unknown_service": 404,
     "unknown_case": 404,
     "unknown_tracking": 404,
     "unknown_certificate": 404,
     "unknown_task": 404,
+    "unknown_draft": 404,
     "unknown_message": 404,
     "unknown_upload": 404,
     # how the case stands
@@ -40,6 +42,7 @@ STATUS: Mapping[str, int] = {
     "case_ended": 409,
     "case_not_ended": 409,
     "case_is_busy": 409,
+    "draft_is_newer": 409,
     "nothing_to_correct": 409,
     "no_pickup": 409,
     "already_picked_up": 409,
@@ -84,7 +87,12 @@ STATUS: Mapping[str, int] = {
     "forged_seal": 422,
 }
 
-RETRY_AFTER: Mapping[str, int] = {"too_many_codes": 600, "vendor_unavailable": 30, "case_is_busy": 1}  # seconds
+RETRY_AFTER: Mapping[str, int] = {  # seconds
+    "too_many_codes": 600,
+    "too_many_messages": 600,
+    "vendor_unavailable": 30,
+    "case_is_busy": 1,
+}
 
 # What Chalice answers by itself, before a view is asked.
 OF_CHALICE: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}

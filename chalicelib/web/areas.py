@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from chalicelib.web import apply, case, services, tracking, unknown, verify
+from chalicelib.web import apply, case, drafts, services, tracking, unknown, verify
 from chalicelib.web.edge import Pages
 
-PAGES: tuple[Pages, ...] = (services.pages, apply.pages, tracking.pages, case.pages, verify.pages, unknown.pages)
+PAGES: tuple[Pages, ...] = (
+    services.pages,
+    apply.pages,
+    drafts.pages,
+    tracking.pages,
+    case.pages,
+    verify.pages,
+    unknown.pages,
+)
