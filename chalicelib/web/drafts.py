@@ -129,12 +129,13 @@ def show(visit: Visit, service: str) -> Response:
 @pages.post(SAVED)
 def send_address(visit: Visit, service: str) -> Response:
     """The draft's address by SMS."""
-    draft = _own(visit, service)
+    draft, seen = _known(visit, service)
+    if draft is None:
+        raise NotFound("unknown_draft")
     number = visit.field("phone").replace(" ", "").replace("-", "")
     faults = _faults(visit, service, draft.version, number)
     if faults:
         return _saved(visit, draft, 422, faults[0])
-    _, seen = _known(visit, service)
     try:
         sent = drafts.send_address(visit.hall, draft, international(number), visit.language)
     except VendorError:

@@ -199,6 +199,43 @@ def test_a_plain_put_replaces_value_and_end(lookups: Lookups) -> None:
     assert lookups.get("code", now=NOW + timedelta(days=1)) == {"n": 2}
 
 
+def test_a_look_up_is_replaced_by_whoever_has_seen_what_stands_there(lookups: Lookups) -> None:
+    end = NOW + timedelta(days=14)
+    lookups.put("draft", {"sealed": "一", "n": [1, 0.1]}, expires=end)
+    seen = lookups.get("draft", now=NOW)
+    assert seen is not None
+    assert lookups.replace("draft", seen, {"sealed": "二"}, expires=end + timedelta(days=1))
+    assert not lookups.replace("draft", seen, {"sealed": "三"}, expires=end)
+    assert lookups.get("draft", now=end) == {"sealed": "二"}
+    assert lookups.get("draft", now=end + timedelta(days=1, seconds=1)) is None
+
+
+def test_what_was_deleted_is_not_replaced(lookups: Lookups) -> None:
+    lookups.put("draft", {"n": 1})
+    lookups.delete("draft")
+    assert not lookups.replace("draft", {"n": 1}, {"n": 2})
+    assert lookups.get("draft", now=NOW) is None
+
+
+def test_of_those_who_replace_the_same_look_up_at_once_exactly_one_does(lookups: Lookups) -> None:
+    lookups.put("draft", {"by": -1})
+
+    def change(number: int) -> bool:
+        return lookups.replace("draft", {"by": -1}, {"by": number})
+
+    with ThreadPoolExecutor(8) as pool:
+        changed = list(pool.map(change, range(8)))
+    assert changed.count(True) == 1
+    assert lookups.get("draft", now=NOW) == {"by": changed.index(True)}
+
+
+def test_a_look_up_has_room_for_the_largest_draft(lookups: Lookups) -> None:
+    sealed = "x" * (350 * 1024)  # 256 KiB with nonce and tag, in base 64
+    assert lookups.put_once("draft", {"sealed": sealed}, now=NOW)
+    assert lookups.replace("draft", {"sealed": sealed}, {"sealed": sealed[::-1] + "y"})
+    assert lookups.get("draft", now=NOW) == {"sealed": sealed[::-1] + "y"}
+
+
 def test_of_those_who_want_a_lease_at_once_exactly_one_gets_it(lookups: Lookups) -> None:
     def take(number: int) -> bool:
         return lookups.put_once("lease", {"by": number}, now=NOW, expires=NOW + timedelta(minutes=2))
