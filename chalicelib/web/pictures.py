@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from chalicelib.domain.case import Case
+from chalicelib.domain.clock import DAY, working_time
+from chalicelib.usecases.tracking import promise_state
 from chalicelib.web import words
 
 DOOR, HALL = "door", "hall"
@@ -131,3 +135,29 @@ def way_of_case(timeline: Sequence[Mapping[str, Any]], language: str) -> tuple[S
         )
         for stop in timeline
     )
+
+
+# --- of the promise ---
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """The promise as a ring of working days: ``used`` of ``days`` have passed; ``today`` is one that counts."""
+
+    days: int
+    used: int
+    today: bool
+    state: str  # as ``tracking.promise_state``
+
+
+def dial_of(case: Case, now: datetime) -> Dial:
+    """How much of the promised time is used up, in whole days: a picture that changes once a day."""
+    days, state = case.service.promise.working_days, promise_state(case)
+    at = case.handed_over_at or case.ended_at or now
+    term = case.promise_term(at)
+    if term is None:
+        return Dial(days, 0, False, state)
+    spent = term.span - working_time(at, term.due, case.calendar)
+    running = state == "running" and case.calendar.is_working_day(at.astimezone(case.calendar.zone).date())
+    used = -(-spent // DAY) if state == "kept" else spent // DAY
+    return Dial(days, min(used, days), running and spent > timedelta() and used < days, state)
