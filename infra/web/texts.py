@@ -46,12 +46,12 @@ def read_area(path: Path) -> Catalog:
     told = [name.decode() for name in _KEYS.findall(content)]
     if len(told) > len(set(told)):
         raise TextsUnfit(f"{path}: twice in it: {', '.join(sorted({name for name in told if told.count(name) > 1}))}")
-    if area.locale_identifier != _identifier(path.parent.name):
+    if area.locale_identifier != identifier(path.parent.name):
         raise TextsUnfit(f"{path}: the header does not say Language: {path.parent.name}")
     return area
 
 
-def _identifier(language: str) -> str:
+def identifier(language: str) -> str:
     """zh-Hant → zh_Hant, as Babel writes it."""
     return language.replace("-", "_")
 
