@@ -11,7 +11,7 @@ from chalicelib.domain import commands as c
 from chalicelib.domain.case import Case
 from chalicelib.domain.commit import Commit, make_commit
 from chalicelib.domain.decide import decide
-from chalicelib.domain.events import Event, Line, Window
+from chalicelib.domain.events import Event, KeptFile, Line, RefusedFile, Window
 from chalicelib.domain.evolve import fold
 from chalicelib.domain.service import Leg, Service, service_from_json
 
@@ -128,6 +128,12 @@ class Book:
         return fold(Case(self.case.number, self.case.service, self.case.calendar), self.commits)
 
     # --- larger strides ---
+
+    def check_files(self, *refused: str, code: str = "file_infected") -> tuple[Event, ...]:
+        """All that was sent is clean, but for the photos of these materials."""
+        kept = () if refused else (KeptFile("upload-1", "image/jpeg", 2048),)
+        files = tuple(RefusedFile(material, f"upload-of-{material}", code) for material in refused)
+        return self.do(c.RecordFiles, submission=self.case.submission, kept=kept, refused=files)
 
     def pay(self, checkout: str = "cs_1", payment: str = "pi_1", amount: int | None = None) -> tuple[Event, ...]:
         paid = self.case.fee if amount is None else amount

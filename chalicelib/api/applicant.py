@@ -50,7 +50,14 @@ def open_checkout(call: Call, case: str) -> Response:
     body="CorrectionRequest",
     security=BEARER,
     gives={200: "OwnCase"},
-    refuses=("unknown_case", "nothing_to_correct", "field_not_asked", "unknown_pointer", "invalid_answers"),
+    refuses=(
+        "unknown_case",
+        "nothing_to_correct",
+        "field_not_asked",
+        "unknown_pointer",
+        "file_missing",
+        "invalid_answers",
+    ),
 )
 def correct(call: Call, case: str) -> dict[str, Any]:
     """Put right what was asked for, and nothing else. Faults point to /answers/… and /uploads/…."""

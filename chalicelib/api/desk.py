@@ -117,6 +117,7 @@ def receive_originals(call: Call, case: str) -> Response:
         "task_not_open",
         "case_ended",
         "correction_under_way",
+        "files_being_checked",
         "too_many_corrections",
         "precondition_failed",
     ),

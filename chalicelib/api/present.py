@@ -18,11 +18,14 @@ from chalicelib.texts import text
 from chalicelib.usecases import desk, tracking
 from chalicelib.usecases.execute import Loaded
 from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.uploads import each
 
 Json = dict[str, Any]
 
 # Of the events, what says nothing to people, or is no business of the desk's.
-_UNTOLD = frozenset({"idempotency", "request", "digest", "note", "url", "identity", "checkout", "payment", "vendor"})
+_UNTOLD = frozenset(
+    {"idempotency", "request", "digest", "note", "url", "identity", "checkout", "payment", "vendor", "kept"}
+)
 
 
 def instant(at: datetime, zone: tzinfo) -> str:
@@ -156,7 +159,7 @@ def own(hall: Hall, loaded: Loaded, language: str) -> Json:
         **public(hall, case, language),
         "answers": dict(loaded.record.answers),
         "uploads": {material: list(ids) for material, ids in submissions[-1].uploads.items()} if submissions else {},
-        "correction": _correction(loaded, case.open_correction),
+        "correction": _correction(hall, loaded, case.open_correction, language),
         "rejection": _rejection(loaded),
     }
 
@@ -165,16 +168,37 @@ def _notes(loaded: Loaded) -> dict[str, str]:
     return {note.digest: note.text for note in loaded.record.notes}
 
 
-def _correction(loaded: Loaded, correction: Correction | None) -> Json | None:
+def _correction(hall: Hall, loaded: Loaded, correction: Correction | None, language: str) -> Json | None:
     if correction is None:
         return None
+    refused = _refused(loaded, correction, language)
     return {
         "task": correction.task,
         "pointers": list(correction.pointers),
         "materials": list(correction.materials),
-        "reason": _notes(loaded).get(correction.note, ""),
+        "reason": _notes(loaded).get(correction.note, "") or _why_refused(hall, loaded.case, correction, language),
+        "refused": refused,
         "asked_at": instant(correction.asked_at, loaded.case.calendar.zone),
     }
+
+
+def _refused(loaded: Loaded, correction: Correction, language: str) -> list[Json]:
+    """Each refused file as a fault of the newest submission."""
+    submissions = loaded.record.submissions
+    places = {upload: (material, at) for material, at, upload in each(submissions[-1].uploads)} if submissions else {}
+    found = []
+    for file in correction.refused:
+        material, position = places.get(file.upload, (file.material, 0))
+        pointer = f"/uploads/{material}/{position}"
+        found.append({"pointer": pointer, "code": file.code, "message": text(f"error.{file.code}", language)})
+    return found
+
+
+def _why_refused(hall: Hall, case: Case, correction: Correction, language: str) -> str:
+    """A line for each refused file; "" where none was."""
+    titles = {m["code"]: m["title"] for m in definition_of(hall, case, language).get("materials", ())}
+    reasons = {(titles[file.material], text(f"error.{file.code}", language)): None for file in correction.refused}
+    return "\n".join(text("correction.file", language, material=title, reason=reason) for title, reason in reasons)
 
 
 def _rejection(loaded: Loaded) -> Json | None:
@@ -191,21 +215,28 @@ def _rejection(loaded: Loaded) -> Json | None:
 def desk_case(hall: Hall, staff: Staff, loaded: Loaded, language: str) -> Json:
     """A case for one person at the desk: no more of it than their work needs."""
     case = loaded.case
-    shown = _correction(loaded, case.open_correction)
-    if shown and not desk.may_read_reason(staff, case, shown["task"]):
+    shown = _correction(hall, loaded, case.open_correction, language)
+    if shown and not shown["refused"] and not desk.may_read_reason(staff, case, shown["task"]):
         shown["reason"] = ""
     return {
         **public(hall, case, language),
         "version": case.version,
         "materials": list(definition_of(hall, case, language).get("materials", ())),
         "answers": desk.visible_answers(staff, loaded),
-        "uploads": {
-            material: [{"upload": upload, "url": desk.upload_address(hall, material, upload)} for upload in uploads]
-            for material, uploads in desk.visible_uploads(staff, loaded).items()
-        },
+        "uploads": _uploads(hall, staff, loaded),
         "correction": shown,
         "log": [_commit(staff, loaded, commit) for commit in loaded.record.commits],
     }
+
+
+def _uploads(hall: Hall, staff: Staff, loaded: Loaded) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = {}
+    for shown in desk.visible_uploads(staff, loaded):
+        file = shown.file
+        url = desk.upload_address(hall, loaded.case.number, shown)
+        line = {"upload": file.upload, "content_type": file.content_type, "size": file.size, "url": url}
+        found.setdefault(shown.material, []).append(line)
+    return found
 
 
 def _commit(staff: Staff, loaded: Loaded, commit: Commit) -> Json:
@@ -219,6 +250,8 @@ def _commit(staff: Staff, loaded: Loaded, commit: Commit) -> Json:
 
 def _event(staff: Staff, loaded: Loaded, event: e.Event) -> Json:
     told = {name: value for name, value in event_to_json(event).items() if name not in _UNTOLD}
+    if isinstance(event, e.FilesChecked):
+        told["refused"] = [{"material": file.material, "code": file.code} for file in event.refused]
     words = _notes(loaded).get(getattr(event, "note", ""), "")
     return told | ({"reason": words} if words and desk.may_read_note(staff, loaded.case, event) else {})
 

@@ -139,8 +139,16 @@ _TRACKING: Mapping[str, Shape] = {
     ),
     "actions": _list(ACTION),
 }
+_FAULT = _object({"pointer": POINTER, "code": TEXT, "message": TEXT})
 _CORRECTION = _object(
-    {"task": TEXT, "pointers": _list(POINTER), "materials": _list(CODE), "reason": TEXT, "asked_at": INSTANT}
+    {
+        "task": {"description": "Empty when the hall itself asks: for originals, or for files that it refused", **TEXT},
+        "pointers": _list(POINTER),
+        "materials": _list(CODE),
+        "reason": TEXT,
+        "refused": {"description": "The files to be replaced, each with what is wrong with it", **_list(_FAULT)},
+        "asked_at": INSTANT,
+    }
 )
 
 ANSWER_SHAPES: Mapping[str, Shape] = {
@@ -244,9 +252,12 @@ ANSWER_SHAPES: Mapping[str, Shape] = {
             "materials": _list({"type": "object", "properties": {"code": CODE, "title": TEXT}}),
             "answers": {"description": "Only what one's own tasks read; a clerk sees the applicant's name", **ANSWERS},
             "uploads": {
-                "description": "For the departments that review the case: material → uploads with their addresses",
+                "description": "For the departments that review the case: material → clean uploads, each at an address "
+                "that is good for five minutes",
                 "type": "object",
-                "additionalProperties": _list(_object({"upload": TEXT, "url": URL})),
+                "additionalProperties": _list(
+                    _object({"upload": TEXT, "content_type": TEXT, "size": NATURAL, "url": URL})
+                ),
             },
             "correction": _or_null(_ref("Correction")),
             "log": _list(
@@ -311,7 +322,7 @@ ANSWER_SHAPES: Mapping[str, Shape] = {
             "detail": TEXT,
             "code": TEXT,
             "request_id": TEXT,
-            "errors": _list(_object({"pointer": POINTER, "code": TEXT, "message": TEXT})),
+            "errors": _list(_FAULT),
         }
     ),
 }

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from chalicelib.domain import shipments
 from chalicelib.domain.clock import Calendar, after_working_time, clock_start, working_time
-from chalicelib.domain.events import Line, Window
+from chalicelib.domain.events import KeptFile, Line, RefusedFile, Window
 from chalicelib.domain.service import Leg, Milestone, Service, Stage
 from chalicelib.domain.service import Task as TaskTerms
 from chalicelib.domain.shipments import Move
@@ -99,12 +99,18 @@ class Correction:
     """What the applicant is asked to put right, and from when to when the clock stands for it."""
 
     number: int
-    task: str  # "" when the clerk misses originals
+    task: str  # "" when the clerk misses originals, or files were refused
     pointers: tuple[str, ...]
     materials: tuple[str, ...]
     note: str
     asked_at: datetime
     done_at: datetime | None = None
+    refused: tuple[RefusedFile, ...] = ()  # the hall itself asks for other files
+
+    @property
+    def by_form(self) -> bool:
+        """Answered on the page; missing originals are answered by a courier."""
+        return bool(self.task or self.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,9 @@ class Case:
     task_codes: tuple[str, ...] = ()
     window: Window | None = None
     window_chosen_at: datetime | None = None
+    files_sent_at: datetime | None = None  # with the newest submission that brought some
+    files_checked_at: datetime | None = None  # None while they are being checked
+    kept: tuple[KeptFile, ...] = ()
     checkouts: tuple[Checkout, ...] = ()
     payments: tuple[Payment, ...] = ()
     refunds: tuple[Refund, ...] = ()
@@ -226,6 +235,18 @@ class Case:
     @property
     def refunded_lines(self) -> frozenset[str]:
         return frozenset(line.code for refund in self.refunds for line in refund.lines)
+
+    # --- files ---
+
+    @property
+    def files_unchecked(self) -> bool:
+        return self.files_sent_at is not None and self.files_checked_at is None
+
+    @property
+    def files_in_order(self) -> bool:
+        """No upload is still being checked, and none that was refused is still to be replaced."""
+        correction = self.open_correction
+        return not self.files_unchecked and not (correction and correction.refused)
 
     # --- tasks and originals ---
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from chalicelib.domain.events import Line, Window
+from chalicelib.domain.events import KeptFile, Line, RefusedFile, Window
 from chalicelib.domain.service import Leg
 
 
@@ -20,7 +20,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit(Command):
-    """The form passed validation. ``tasks`` and ``lines`` are those that its answers call for."""
+    """The form passed validation. ``tasks`` and ``lines`` are those that its answers call for; ``materials`` those that
+    come with uploads."""
 
     language: str
     idempotency: str
@@ -29,6 +30,7 @@ class Submit(Command):
     lines: tuple[Line, ...]
     tasks: tuple[str, ...]
     window: Window | None
+    materials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,15 @@ class RecordNews(Command):
 
 
 # --- what the hall did ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFiles(Command):
+    """What became of every upload of a submission: those that are kept, and those that are not."""
+
+    submission: int
+    kept: tuple[KeptFile, ...]
+    refused: tuple[RefusedFile, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

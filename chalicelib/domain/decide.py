@@ -61,17 +61,25 @@ def _submit(case: Case, command: c.Submit) -> Events:
             tasks=command.tasks,
             window=command.window,
         ),
+        *_files_sent(command, 1, command.materials),
     )
+
+
+def _files_sent(command: c.Command, submission: int, materials: tuple[str, ...]) -> Events:
+    return (e.FilesSent(at=command.at, by=command.by, submission=submission, materials=materials),) if materials else ()
 
 
 def _correct(case: Case, command: c.Correct) -> Events:
     correction = case.open_correction
-    if correction is None or not correction.task:
+    if correction is None or not correction.by_form:
         raise Conflict("nothing_to_correct")
     fields = [p for p in command.pointers if not _asked(p, correction.pointers)]
     uploads = [m for m in command.materials if m not in correction.materials]
     if fields or uploads:
         raise NotAllowed("field_not_asked", *fields, *(f"/uploads/{material}" for material in uploads))
+    missing = [m for m in correction.materials if correction.refused and m not in command.materials]
+    if missing:
+        raise Invalid("file_missing", *(f"/uploads/{material}" for material in missing))
     return (
         e.Corrected(
             at=command.at,
@@ -81,6 +89,7 @@ def _correct(case: Case, command: c.Correct) -> Events:
             pointers=command.pointers,
             materials=command.materials,
         ),
+        *_files_sent(command, case.submission + 1, command.materials),
     )
 
 
@@ -167,7 +176,13 @@ def _decide_task(case: Case, command: c.DecideTask) -> Events:
         raise Invalid("unknown_decision", "/decision")
     if command.decision != "approve" and not command.note:
         raise Invalid("reason_missing", "/reason")
-    task = case.task(command.task)
+    _check_undecided(case, command.task)
+    return _decision(case, command)
+
+
+def _check_undecided(case: Case, code: str) -> None:
+    """Conflict, unless the task is open and nothing that the applicant owes it is on its way."""
+    task = case.task(code)
     if task is not None and task.decision:
         raise Conflict("task_already_decided")
     if case.ending:
@@ -176,7 +191,8 @@ def _decide_task(case: Case, command: c.DecideTask) -> Events:
         raise Conflict("task_not_open")
     if case.open_correction:
         raise Conflict("correction_under_way")
-    return _decision(case, command)
+    if case.files_unchecked:
+        raise Conflict("files_being_checked")
 
 
 def _decision(case: Case, command: c.DecideTask) -> Events:
@@ -355,6 +371,21 @@ def _record_news(case: Case, command: c.RecordNews) -> Events:
 # --- what the hall did ---
 
 
+def _record_files(case: Case, command: c.RecordFiles) -> Events:
+    if not may_check_files(case) or command.submission != case.submission:
+        return ()
+    return (
+        e.FilesChecked(
+            at=command.at, by=command.by, submission=command.submission, kept=command.kept, refused=command.refused
+        ),
+    )
+
+
+def may_check_files(case: Case) -> bool:
+    """Uploads wait to be checked, and the applicant has nothing else to put right: one correction at a time."""
+    return case.files_unchecked and not case.ending and case.open_correction is None
+
+
 def _record_certificate(case: Case, command: c.RecordCertificate) -> Events:
     terms = case.service.task(command.task)
     if terms is None or terms.certificate is None:
@@ -424,7 +455,7 @@ def _break_promise(case: Case, command: c.BreakPromise) -> Events:
 
 
 def _task_starts(case: Case, command: c.Command) -> Events:
-    if case.ending or case.settled_at is None:
+    if case.ending or case.settled_at is None or not case.files_in_order:
         return ()
     started = {task.code for task in case.tasks}
     return tuple(
@@ -484,6 +515,7 @@ _RULES: dict[type[c.Command], Callable[[Case, Any], Events]] = {
     c.RecordCourierRefusal: _record_courier_refusal,
     c.RecordCancellation: _record_cancellation,
     c.RecordNews: _record_news,
+    c.RecordFiles: _record_files,
     c.RecordCertificate: _record_certificate,
     c.RecordMessage: _record_message,
     c.Lapse: _lapse,

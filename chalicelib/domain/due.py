@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from chalicelib.domain.case import Case, Shipment
 from chalicelib.domain.clock import next_working_day
-from chalicelib.domain.decide import may_close
+from chalicelib.domain.decide import may_check_files, may_close
 from chalicelib.domain.events import Window
 from chalicelib.domain.service import Leg
 
@@ -69,7 +69,8 @@ def agenda(case: Case, now: datetime) -> tuple[Step, ...]:
     """All that is owed now or will be when time passes and nobody does anything."""
     if case.submitted_at is None:
         return ()
-    steps = [*_payment(case), *_refunds(case), *_couriers(case), *_results(case), *_terms(case, now), *_messages(case)]
+    steps = [*_payment(case), *_files(case), *_refunds(case), *_couriers(case), *_results(case)]
+    steps += [*_terms(case, now), *_messages(case)]
     return tuple(sorted(steps, key=lambda step: (step.at, step.kind, step.subject)))
 
 
@@ -83,6 +84,11 @@ def _payment(case: Case) -> Iterator[Step]:
             yield Step(Kind.EXPIRE_CHECKOUT, checkout.id, case.ended_at or case.settled_at or checkout.opened_at)
     if unpaid:
         yield Step(Kind.LAPSE, "", case.submitted_at + timedelta(days=case.service.payment_days))
+
+
+def _files(case: Case) -> Iterator[Step]:
+    if may_check_files(case) and case.files_sent_at:
+        yield Step(Kind.CHECK_FILES, str(case.submission), case.files_sent_at)
 
 
 def _refunds(case: Case) -> Iterator[Step]:
@@ -137,13 +143,13 @@ def courier_owed_since(case: Case, leg: Leg) -> datetime | None:
 
 
 def _pickup_owed_since(case: Case) -> datetime | None:
-    ready = case.service.pickup and not case.ending and case.settled_at and case.pre_checked
+    ready = case.service.pickup and not case.ending and case.settled_at and case.pre_checked and case.files_in_order
     if not ready or case.originals_complete or case.window_chosen_at is None:
         return None
     last = case.last_shipment(Leg.PICKUP)
     if last is None:
-        checked = [task.decided_at for task in case.tasks if task.decided_at]
-        return max([case.settled_at, *checked]) if case.settled_at else None
+        checked = [case.files_checked_at, *(task.decided_at for task in case.tasks)]
+        return max([case.settled_at, *(at for at in checked if at)]) if case.settled_at else None
     if last.failed:
         return _retry_since(case, Leg.PICKUP, case.window_chosen_at)
     # The last envelope came, but not all was in it: the applicant chooses a window for the rest, and one courier comes.

@@ -31,6 +31,24 @@ class Window:
     end: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """An upload that all is well with: what it really is, and its size in bytes. The desk reads it."""
+
+    upload: str
+    content_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """An upload that the case does not go on with; ``code`` says why (``file_infected`` …)."""
+
+    material: str
+    upload: str
+    code: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     at: datetime
@@ -51,6 +69,23 @@ class Submitted(Event):
     lines: tuple[Line, ...]
     tasks: tuple[str, ...]
     window: Window | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesSent(Event):
+    """A submission has brought uploads of these materials, or taken some away: the case waits for ``FilesChecked``."""
+
+    submission: int
+    materials: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesChecked(Event):
+    """Every upload of a submission has been looked into and scanned. ``refused`` ones are asked for anew at once."""
+
+    submission: int
+    kept: tuple[KeptFile, ...]
+    refused: tuple[RefusedFile, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,21 @@ def _submitted(case: Case, event: e.Submitted) -> Case:
     return fold_happening(case, "submitted", "submitted", event.at)
 
 
+def _files_sent(case: Case, event: e.FilesSent) -> Case:
+    return replace(case, files_sent_at=event.at, files_checked_at=None)
+
+
+def _files_checked(case: Case, event: e.FilesChecked) -> Case:
+    case = replace(case, files_checked_at=event.at, kept=event.kept)
+    if not event.refused:
+        return case
+    number = len(case.corrections) + 1
+    materials = tuple(dict.fromkeys(file.material for file in event.refused))
+    correction = Correction(number, "", (), materials, "", event.at, refused=event.refused)
+    case = replace(case, corrections=(*case.corrections, correction))
+    return fold_happening(case, f"files_refused-{number}", "files_refused", event.at)
+
+
 def _checkout_opened(case: Case, event: e.CheckoutOpened) -> Case:
     checkout = Checkout(event.checkout, event.url, event.amount, event.at, event.expires_at)
     return replace(case, checkouts=(*case.checkouts, checkout))
@@ -200,7 +215,7 @@ def _originals_received(case: Case, event: e.OriginalsReceived) -> Case:
     receipt = Receipt(event.present, event.missing, event.at, event.by)
     case = replace(case, receipts=(*case.receipts, receipt))
     correction = case.open_correction
-    if correction and correction.materials and not case.missing_originals:
+    if correction and correction.materials and not correction.refused and not case.missing_originals:
         return _correction_done(case, event)
     return case
 
@@ -243,6 +258,8 @@ def _promise_broken(case: Case, _event: e.PromiseBroken) -> Case:
 
 _MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {
     e.Submitted: _submitted,
+    e.FilesSent: _files_sent,
+    e.FilesChecked: _files_checked,
     e.CheckoutOpened: _checkout_opened,
     e.CheckoutExpired: _checkout_expired,
     e.FeePaid: _fee_paid,

@@ -67,6 +67,8 @@ def _stops(case: Case) -> Iterator[tuple[str, datetime | None]]:
     yield "submitted", case.submitted_at
     if case.fee:
         yield "paid", case.settled_at
+    if case.files_sent_at:
+        yield "files", case.files_checked_at if case.files_in_order else None
     if any(task.stage is Stage.PRE_CHECK for task in case.terms):
         yield "pre_check", _decided_at(case, Stage.PRE_CHECK)
     if service.pickup:
@@ -100,7 +102,7 @@ def _actions(case: Case) -> Iterator[str]:
     if case.settled_at is None:
         yield "pay"
     correction = case.open_correction
-    if correction and correction.task:
+    if correction and correction.by_form:
         yield "correct"
     last = case.last_shipment(Leg.PICKUP)
     missing = bool(case.receipts) and bool(case.missing_originals)

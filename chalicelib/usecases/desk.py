@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import mimetypes
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,7 +17,7 @@ from chalicelib.domain.numbers import parse_case_number
 from chalicelib.domain.worklist import FRONT
 from chalicelib.forms.slices import take
 from chalicelib.ports import CaseRecord, CertificateRecord, InboxMessage, Note, Page, Staff
-from chalicelib.usecases import certificates, inbox
+from chalicelib.usecases import certificates, inbox, uploads
 from chalicelib.usecases.execute import Loaded, change, load, make_note, salted_digest
 from chalicelib.usecases.hall import Hall
 
@@ -96,16 +97,30 @@ def visible_answers(staff: Staff, loaded: Loaded) -> dict[str, Any]:
     return take(loaded.record.answers, [*pointers, *(ENVELOPE if CLERK in staff.roles else ())])
 
 
-def visible_uploads(staff: Staff, loaded: Loaded) -> Mapping[str, Sequence[str]]:
-    """Uploads are the business of the departments that review the case."""
-    taking_part = {task.department for task in loaded.case.terms}
-    submissions = loaded.record.submissions
-    return submissions[-1].uploads if submissions and departments_of(staff) & taking_part else {}
+@dataclass(frozen=True, slots=True)
+class VisibleFile:
+    """An upload that was found clean. ``name`` tells its material and its place in it, and never whose it is."""
+
+    material: str
+    name: str
+    file: e.KeptFile
 
 
-def upload_address(hall: Hall, material: str, upload: str) -> str:
+def visible_uploads(staff: Staff, loaded: Loaded) -> Iterator[VisibleFile]:
+    """The business of the departments that review the case; of what is being checked or was refused, nothing."""
+    case, submissions = loaded.case, loaded.record.submissions
+    if not submissions or not departments_of(staff) & {task.department for task in case.terms}:
+        return
+    kept = {file.upload: file for file in case.kept}
+    for material, position, upload in uploads.each(submissions[-1].uploads):
+        if file := kept.get(upload):
+            extension = mimetypes.guess_extension(file.content_type) or ""
+            yield VisibleFile(material, f"{material}-{position + 1}{extension}", file)
+
+
+def upload_address(hall: Hall, case: str, shown: VisibleFile) -> str:
     """Where a reviewer can look at it, for five minutes."""
-    return hall.uploads.url(upload, seconds=300, filename=material)
+    return hall.uploads.url(uploads.kept_key(case, shown.file.upload), seconds=300, filename=shown.name)
 
 
 def may_read_note(staff: Staff, case: Case, event: e.Event) -> bool:

@@ -16,7 +16,8 @@ LEASE = timedelta(seconds=120)  # no shorter than the worker may run
 
 
 def perform(hall: Hall, number: str, kind: str, subject: str) -> str:
-    """Do the step; says what came of it: ``done``, ``not_owed`` or ``under_way`` (another worker is at it).
+    """Do the step; says what came of it: ``done``, ``waiting`` (for somebody else, it stays owed), ``not_owed`` or
+    ``under_way`` (another worker is at it).
 
     Raises the vendor's VendorError when it has to be tried again.
     """
@@ -29,17 +30,22 @@ def perform(hall: Hall, number: str, kind: str, subject: str) -> str:
         step = _owed(hall, loaded, kind, subject)
         if step is None:
             return "not_owed"
-        _WORK[step.kind](hall, loaded, subject)
+        return _WORK[step.kind](hall, loaded, subject) or "done"
     except NotFound:
         return "not_owed"
     finally:
         hall.lookups.delete(lease)
-    return "done"
 
 
 def _owed(hall: Hall, loaded: Loaded, kind: str, subject: str) -> Step | None:
     owed = due(loaded.case, hall.now())
     return next((step for step in owed if step.kind == kind and step.subject == subject), None)
+
+
+def _check_files(hall: Hall, loaded: Loaded, subject: str) -> str:
+    from chalicelib.usecases.check_files import check_files
+
+    return check_files(hall, loaded, subject)
 
 
 def _issue(hall: Hall, loaded: Loaded, subject: str) -> None:
@@ -73,7 +79,8 @@ def _close(hall: Hall, loaded: Loaded, _subject: str) -> None:
     _command(hall, loaded, Close(at=hall.now(), by="hall"))
 
 
-_WORK: dict[Kind, Callable[[Hall, Loaded, str], None]] = {
+_WORK: dict[Kind, Callable[[Hall, Loaded, str], str | None]] = {
+    Kind.CHECK_FILES: _check_files,
     Kind.ASK_CHECKOUT: payment.ask_checkout,
     Kind.EXPIRE_CHECKOUT: payment.expire_checkout,
     Kind.LAPSE: payment.lapse,

@@ -21,7 +21,7 @@ from chalicelib.forms.validation import Fault
 from chalicelib.ports import VendorError, VersionTaken
 from chalicelib.usecases.execute import append, execute, load, make_submission
 from chalicelib.usecases.hall import Hall
-from chalicelib.usecases.uploads import upload_faults
+from chalicelib.usecases.uploads import take, upload_faults
 
 
 class InvalidAnswers(DomainError):
@@ -61,8 +61,8 @@ class Accepted:
 
 
 def submit(hall: Hall, application: Application) -> Accepted:
-    """Open a case, or find the one that this very request has opened. No read unless the key was used before or the
-    application has faults.
+    """Open a case, or find the one that this very request has opened. No read unless the key was used before, or the
+    application has faults or uploads.
 
     Raises InvalidAnswers, IdempotencyKeyReused, and the catalogue's UnknownService.
     """
@@ -126,6 +126,9 @@ def _same_request(hall: Hall, known: Case, application: Application) -> Case:
 
 
 def _first_commit(hall: Hall, number: str, service: Service, application: Application) -> Case:
+    taken = take(hall, number, application.uploads, application.language)
+    if taken:
+        raise InvalidAnswers(taken)
     submission, digest = make_submission(number, 1, application.answers, application.uploads)
     command = Submit(
         at=hall.now(),
@@ -137,6 +140,7 @@ def _first_commit(hall: Hall, number: str, service: Service, application: Applic
         lines=tuple(Line(line.code, line.amount) for line in service.fee_lines),
         tasks=tuple(task.code for task in service.tasks),
         window=pickup_window_of(application.answers),
+        materials=tuple(material for material, ids in application.uploads.items() if ids),
     )
     return append(hall, Case(number, service, hall.calendar), command, (submission,))
 

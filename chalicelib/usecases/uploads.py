@@ -67,6 +67,9 @@ class Looked:
     etag: str = ""
 
 
+MISSING = Looked("refused", "file_missing")  # handed in, and gone since
+
+
 # --- places for files ---
 
 
@@ -178,6 +181,11 @@ def _finding(hall: Hall, stored: StoredFile, accepts: Sequence[str]) -> Finding:
     if not stored.content:
         return Finding("", "file_empty")
     return hall.inspector.inspect(stored.content, accepts)
+
+
+def forget_content(hall: Hall, upload: str) -> None:
+    """What was found in a file holds no longer: another one was posted in its place."""
+    hall.lookups.delete(_fact(upload, "content"))
 
 
 def record_scan(hall: Hall, upload: str, verdict: str, etag: str) -> None:

@@ -87,6 +87,12 @@ def test_a_business_licence_is_renewed_with_originals_collected_and_a_correction
     assert corrected.status == 200
     assert corrected.json["answers"]["business"]["name"] == "上海样例贸易有限公司"
     assert corrected.json["status"] == "in_review"
+    assert (
+        "old-licence"
+        not in api.get(f"/v1/desk/cases/{case['case']}", api.reviewer("market-regulation")).json["uploads"]
+    )
+    refused = api.decide(case, "pre-check", "market-regulation")
+    assert (refused.status, refused.code) == (409, "files_being_checked")
     seen = api.get(f"/v1/desk/cases/{case['case']}", api.reviewer("market-regulation")).json
     assert seen["answers"]["business"]["name"] == "上海样例贸易有限公司"
     assert seen["uploads"]["old-licence"][0]["upload"] == upload

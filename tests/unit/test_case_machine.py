@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chalicelib.domain import commands as c
+from chalicelib.domain import events as e
+from chalicelib.domain.case import Case
 from chalicelib.domain.commit import commit_to_json, first_broken
 from chalicelib.domain.due import Kind, Step, attention_at, due, pickup_window
 from chalicelib.domain.errors import DomainError
+from chalicelib.domain.events import RefusedFile
+from chalicelib.domain.evolve import evolve
 from chalicelib.domain.service import Leg
 from chalicelib.domain.status import actions, status, timeline
 from chalicelib.domain.worklist import worklist
@@ -52,10 +56,12 @@ SERVICES = {
 class CaseMachine(RuleBasedStateMachine):
     """People, vendors and the hall's own workers, all at once and without any manners."""
 
-    @initialize(name=st.sampled_from(sorted(SERVICES)), how_far=st.sampled_from(STRIDES))
-    def open(self, name: str, how_far: str) -> None:
+    @initialize(name=st.sampled_from(sorted(SERVICES)), how_far=st.sampled_from(STRIDES), files=st.booleans())
+    def open(self, name: str, how_far: str, files: bool) -> None:
         """Random walks seldom get far by themselves: each begins somewhere on the way as it should be gone."""
-        self.book = Book.open(SERVICES[name]())
+        self.book = Book.open(SERVICES[name](), materials=("photo",) if files else ())
+        if how_far:
+            self.book.check_files()
         if how_far and self.book.case.service.pickup:
             getattr(self.book, how_far)()
 
@@ -142,6 +148,12 @@ class CaseMachine(RuleBasedStateMachine):
         for command, values in _outcome(self.book, step):
             self.book.do(command, **values)
 
+    @rule(refused=st.booleans(), older=st.booleans())
+    def files_are_scanned(self, refused: bool, older: bool) -> None:
+        files = (RefusedFile("photo", "upload-2", "file_infected"),) if refused else ()
+        submission = self.book.case.submission - older
+        self.attempt(c.RecordFiles, submission=submission, kept=(), refused=files)
+
     # --- what must always hold ---
 
     @invariant()
@@ -168,7 +180,17 @@ class CaseMachine(RuleBasedStateMachine):
         event(f"reached {status(self.book.case)}")
         self.come_to_rest()
         assert self.book.refold() == self.book.case
+        self.nothing_went_on_with_unchecked_files()
         assert first_broken(map(commit_to_json, self.book.commits)) is None
+
+    def nothing_went_on_with_unchecked_files(self) -> None:
+        case = Case(self.book.case.number, self.book.case.service, self.book.case.calendar)
+        for happened in (each for commit in self.book.commits for each in commit.events):
+            if isinstance(happened, e.TaskStarted | e.TaskDecided):
+                assert case.files_in_order, happened
+            if isinstance(happened, e.CourierRequested) and happened.leg == Leg.PICKUP:
+                assert case.files_in_order, happened
+            case = evolve(case, happened)
 
     def come_to_rest(self) -> None:
         for _ in range(300):
@@ -192,6 +214,8 @@ def _outcome(book: Book, step: Step) -> list[tuple[type[c.Command], dict[str, An
             return [(c.RecordCheckout, {"by": "payments", **book.checkout(subject, "expired", case.fee)})]
         case Kind.LAPSE:
             return [(c.Lapse, {})]
+        case Kind.CHECK_FILES:
+            return [(c.RecordFiles, {"submission": int(subject), "kept": (), "refused": ()})]
         case Kind.REFUND:
             return [(c.RecordRefund, {"refund": int(subject), "vendor": "re", "state": "pending"})]
         case Kind.ASK_REFUND:

@@ -11,7 +11,16 @@ from typing import Any, get_type_hints
 import pytest
 
 from chalicelib.domain.commit import commit_from_json, commit_to_json, first_broken, make_commit
-from chalicelib.domain.events import TYPES, Event, Line, Window, event_from_json, event_to_json
+from chalicelib.domain.events import (
+    TYPES,
+    Event,
+    KeptFile,
+    Line,
+    RefusedFile,
+    Window,
+    event_from_json,
+    event_to_json,
+)
 from tests.cases import Book
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,6 +33,8 @@ SAMPLES: dict[Any, Any] = {
     date | None: date(2027, 1, 2),
     tuple[str, ...]: ("a", "b"),
     tuple[Line, ...]: (Line("pickup", 1200),),
+    tuple[KeptFile, ...]: (KeptFile("upload-1", "image/jpeg", 2048),),
+    tuple[RefusedFile, ...]: (RefusedFile("photo", "upload-2", "file_infected"),),
     Window: Window(AT, AT),
     Window | None: Window(AT, AT),
 }
