@@ -17,9 +17,10 @@ from chalicelib.usecases.hall import Hall
 KIND = "GuardDuty Malware Protection Object Scan Result"
 OFFERED = "offered/"
 
-# What a result means for the upload. ACCESS_DENIED and FAILED say nothing of it: somebody has to look why.
+# What a result means for the upload; what GuardDuty does not support are files that are locked with a password.
+# ACCESS_DENIED and FAILED say nothing of the upload: somebody has to look why.
 # https://docs.aws.amazon.com/guardduty/latest/ug/monitoring-malware-protection-s3-scans-gdu.html
-VERDICTS = {"NO_THREATS_FOUND": "clean", "THREATS_FOUND": "infected", "UNSUPPORTED": "unscannable"}
+VERDICTS = {"NO_THREATS_FOUND": "clean", "THREATS_FOUND": "infected", "UNSUPPORTED": "locked"}
 
 blueprint = Blueprint(__name__)
 log = logger("scanned")

@@ -175,6 +175,7 @@ def warm_up(layout: Layout, stack: Stack) -> None:
         "APIHandlerName": (_HEALTH_CHECK, AT_ONCE),
         "RelayName": (_NOTHING, 1),
         "PerformName": (_NOTHING, WORKERS),
+        "ScannedName": (_NOTHING, 1),
     }
     for name, (event, times) in wanted.items():
         for _ in range(times):

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pypdf import PasswordType, PdfReader
+from pypdf.errors import PyPdfError
 
 from infra.local import cloud
 from infra.local.layout import Layout
@@ -74,12 +76,20 @@ def verdict(content: bytes) -> Verdict:
 def _parts(content: bytes, deep: int) -> Iterator[bytes]:
     """A file, and what is packed in it."""
     yield content
-    if content.startswith(b"%PDF-") and b"/Encrypt" in content:
-        raise _Locked
     if content.startswith(b"%PDF-"):
+        _open(content)
         yield from (_inflated(stream) for stream in _STREAM.findall(content))
     if deep and zipfile.is_zipfile(io.BytesIO(content)):
         yield from (part for member in _members(content) for part in _parts(member, deep - 1))
+
+
+def _open(document: bytes) -> None:
+    """Most PDFs that are encrypted forbid printing, and open without a password."""
+    try:
+        if b"/Encrypt" in document and PdfReader(io.BytesIO(document)).decrypt("") is PasswordType.NOT_DECRYPTED:
+            raise _Locked
+    except PyPdfError:
+        return  # broken: nothing opens it
 
 
 def _members(content: bytes) -> Iterator[bytes]:
