@@ -44,6 +44,7 @@ quick: environment ## the quick half of check, without tests
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-cache
+	@$(PYTHON) -m infra.web.check
 	@$(MAKE) --no-print-directory lint-services
 
 format: environment ## put code into shape
