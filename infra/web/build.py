@@ -24,6 +24,7 @@ MANIFEST = ROOT / "chalicelib/web/static_manifest.json"
 HERE = Path(__file__).parent
 STYLES = HERE / "styles"
 SCRIPTS = HERE / "scripts"
+BUNDLE = HERE / "bundle.mjs"
 STYLE_SHEET = "hall.css"
 OLDEST = "es2018"  # of the browsers that know module scripts; others get the plain pages
 
@@ -54,7 +55,7 @@ def _build(static: Path, manifest: Path) -> dict[str, str]:
 
 def _state() -> str:
     """A hash of everything that the files are made from."""
-    sources = [LOCK, Path(__file__), *sorted(STYLES.rglob("*.scss")), *sorted(SCRIPTS.rglob("*.js"))]
+    sources = [LOCK, Path(__file__), BUNDLE, *sorted(STYLES.rglob("*.scss")), *sorted(SCRIPTS.rglob("*.js"))]
     state = hashlib.sha256()
     for source in sources:
         state.update(f"{source.relative_to(ROOT)}\0".encode() + hashlib.sha256(source.read_bytes()).digest())
@@ -92,15 +93,7 @@ def refuse_foreign(css: str) -> None:
 def _scripts(to: Path) -> None:
     entries = [str(path) for path in sorted(SCRIPTS.glob("*.js"))]
     if entries:
-        options = (
-            "--bundle",
-            "--minify",
-            "--format=esm",
-            f"--target={OLDEST}",
-            "--charset=utf8",
-            "--legal-comments=none",
-        )
-        run(MODULES / "esbuild/bin/esbuild", *entries, *options, "--log-level=warning", f"--outdir={to}")
+        run(BUNDLE, str(to), OLDEST, *entries)
 
 
 def _hashed(name: str, content: bytes) -> str:

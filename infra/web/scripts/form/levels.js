@@ -1,6 +1,6 @@
 /** What a form's rules say of one value: everything that applies to it. As chalicelib/web/levels.py on the server. */
 
-import { dereference, format, validate } from "@cfworker/json-schema";
+import { dereference, validate } from "@cfworker/json-schema";
 
 /**
  * @typedef {Record<string, any>} Schema
@@ -80,7 +80,6 @@ export class Levels {
   constructor(rules) {
     this.rules = rules;
     this.known = dereference(rules);
-    Object.keys(format).forEach(name => delete format[name]); // formats decide nothing, here as on the server
   }
 
   /**
