@@ -18,9 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pypdfium2
 from botocore.exceptions import BotoCoreError, ClientError
-from pypdf import PasswordType, PdfReader
-from pypdf.errors import PyPdfError
 
 from infra.local import cloud
 from infra.local.layout import Layout
@@ -86,10 +85,10 @@ def _parts(content: bytes, deep: int) -> Iterator[bytes]:
 def _open(document: bytes) -> None:
     """Most PDFs that are encrypted forbid printing, and open without a password."""
     try:
-        if b"/Encrypt" in document and PdfReader(io.BytesIO(document)).decrypt("") is PasswordType.NOT_DECRYPTED:
-            raise _Locked
-    except PyPdfError:
-        return  # broken: nothing opens it
+        pypdfium2.PdfDocument(document).close()
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            raise _Locked from None
 
 
 def _members(content: bytes) -> Iterator[bytes]:
