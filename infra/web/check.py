@@ -11,7 +11,7 @@ from infra.web.node import MODULES, BuildFailed, alone, fetch, run
 def check() -> None:
     """BuildFailed with every fault and its place."""
     with alone():
-        fetch()
+        fetch(checks=True)
     run(MODULES / "typescript/bin/tsc", "--project", str(SCRIPTS / "jsconfig.json"))
 
 

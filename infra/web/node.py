@@ -19,15 +19,21 @@ class BuildFailed(Exception):
     """The static files could not be made; the text says why."""
 
 
-def fetch() -> None:
-    """Bring ``node_modules`` to what ``package-lock.json`` says; npm checks every hash. BuildFailed."""
+def fetch(*, checks: bool = False) -> None:
+    """Bring ``node_modules`` to what ``package-lock.json`` says; npm checks every hash. BuildFailed.
+
+    What only checks the pages, its ``devDependencies``, is heavy and comes when it is asked for.
+    """
     done = MODULES / ".built-from"
     wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if done.is_file() and done.read_text() == wanted:
+    complete = f"{wanted} with checks"
+    there = done.read_text() if done.is_file() else ""
+    if there == complete or (there == wanted and not checks):
         return
     npm = _home() / "lib/node_modules/npm/bin/npm-cli.js"
-    run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    done.write_text(wanted)
+    options = [] if checks else ["--omit=dev"]
+    run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *options)
+    done.write_text(complete if checks else wanted)
 
 
 def run(script: Path, *arguments: str) -> str:
