@@ -27,6 +27,13 @@ def picture(kind: str = "JPEG", width: int = 64, height: int = 48) -> bytes:
     return out.getvalue()
 
 
+def blank(width: int, height: int) -> bytes:
+    """A PNG of one colour: small, however large the picture."""
+    out = BytesIO()
+    Image.new("RGBA", (width, height), (200, 30, 30, 255)).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
 @cache
 def document(pages: int = 1, *, password: str = "", owner_password: str = "") -> bytes:
     """A PDF; with ``owner_password`` alone it opens without one, but forbids things."""

@@ -89,7 +89,7 @@ class PlainInspector:
     """Implements ports.Inspector in this very process."""
 
     def inspect(self, content: bytes, accepts: Sequence[str]) -> Finding:
-        return inspect(content, accepts)
+        return Finding(*inspect(content, accepts))
 
 
 class Issuer:
