@@ -7,7 +7,7 @@ A text may have places to fill, ``{name}``; one with plural forms is chosen by t
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cache
 from gettext import GNUTranslations
 from importlib.resources import files
@@ -29,33 +29,36 @@ def languages() -> tuple[str, ...]:
 
 
 def say(key: str, language: str, **values: object) -> str:
-    """A text of the pages, else of the hall. KeyError when neither has it."""
+    """A text of the pages or of the hall, in the language or in one that stands in for it. KeyError: none has it."""
     found = _found(key, language, values.get("n"))
-    return texts.text(key, language, **values) if found is None else found.format(**values)
+    if found is None:
+        raise KeyError(key)
+    return found.format(**values)
 
 
 def knows(key: str, language: str = texts.SOURCE) -> bool:
-    return _found(key, language) is not None or key in texts.catalogue(texts.SOURCE)
+    return _found(key, language) is not None
 
 
 def _found(key: str, language: str, n: object = None) -> str | None:
-    """The text with its places still to fill. gettext answers with the key itself when it knows none."""
-    pages = _pages(language)
-    told = pages.ngettext(key, key, n) if isinstance(n, int) else key
-    told = pages.gettext(key) if told == key else told
-    return None if told == key else told
+    """The text with its places still to fill."""
+    told = (_told(key, code, n) for code in texts.fallbacks(language))
+    return next((text for text in told if text is not None), None)
+
+
+def _told(key: str, language: str, n: object) -> str | None:
+    """What the pages say in this very language, else the hall. gettext answers with the key when it knows no text."""
+    if language in languages():
+        pages = _pages(language)
+        text = pages.ngettext(key, key, n) if isinstance(n, int) else key
+        text = pages.gettext(key) if text == key else text
+        if text != key:
+            return text
+    return texts.catalogue(language).get(key) if language in texts.languages() else None
 
 
 @cache
 def _pages(language: str) -> GNUTranslations:
-    """The pages' texts of a language; behind them those that stand in for what it lacks."""
-    first, *others = [_read(code) for code in texts.fallbacks(language) if code in languages()]
-    for other in others:
-        first.add_fallback(other)
-    return first
-
-
-def _read(language: str) -> GNUTranslations:
     with _room().joinpath(language, COMPILED).open("rb") as compiled:
         return GNUTranslations(compiled)
 
@@ -105,15 +108,19 @@ def window(start: datetime | str, end: datetime | str, language: str) -> str:
     first, last = _instant(start), _instant(end)
     if first.date() != last.date():
         return say("date.range", language, start=moment(first, language), end=moment(last, language))
-    hours = _clock("time.from", first, language) + _clock("time.to", last, language)
-    return say("date.time", language, day=day(first.date(), language), time=hours)
+    return say("date.time", language, day=day(first.date(), language), time=hours(first, last, language))
+
+
+def hours(start: datetime | time, end: datetime | time, language: str) -> str:
+    """From and to on one day: ``9:00–12:00``."""
+    return _clock("time.from", start, language) + _clock("time.to", end, language)
 
 
 def _instant(at: datetime | str) -> datetime:
     return datetime.fromisoformat(at) if isinstance(at, str) else at
 
 
-def _clock(key: str, at: datetime, language: str) -> str:
+def _clock(key: str, at: datetime | time, language: str) -> str:
     return say(key, language, H=at.hour, HH=f"{at:%H}", mm=f"{at:%M}")
 
 

@@ -82,5 +82,5 @@ def _currencies(locale: Locale) -> dict[str, str]:
     pattern = locale.currency_formats["standard"].pattern.partition(";")[0]
     return {
         "money": _NUMBER.sub("{number}", pattern).replace("¤", "{symbol}"),
-        **{f"currency.{code}": symbol for code, symbol in locale.currency_symbols.items()},
+        **{f"currency.{code}": symbol for code, symbol in locale.currency_symbols.items() if symbol != code},
     }

@@ -97,8 +97,8 @@ def outdated(language: str, room: Path = ROOM) -> list[str]:
     for area, wanted in _areas(language, near, room):
         path = room / language / f"{area}.po"
         for key, message in entries(read_area(path)).items() if path.is_file() else ():
-            told = [comment for comment in message.auto_comments if comment.startswith(f"{near}: ")]
-            if told and (key not in wanted or told != [_told(near, source(wanted[key]))]):
+            told = " ".join(message.auto_comments)  # long ones are wrapped
+            if told and (key not in wanted or told.split() != _told(near, source(wanted[key])).split()):
                 found.append(key)
     return found
 
