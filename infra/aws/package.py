@@ -53,6 +53,9 @@ UNUSED = (
     "pycparser-*.dist-info",
 )
 
+# Sources of the application that Lambda gets in another form: the pages' texts go as pages.mo.
+COMPILED_BEFORE = frozenset({".po"})
+
 # Lambda's Python 3.11 runs on Amazon Linux 2, whose glibc is 2.26: newer manylinux wheels would not load there.
 UV_PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 LAYER_PREFIX = "python"  # Lambda puts /opt/python on sys.path
@@ -108,7 +111,8 @@ class _Packing:
     # --- what goes in
 
     def _application(self) -> list[Path]:
-        return [self.root / "app.py", *_files(self.root / "chalicelib"), *_files(self.root / "vendor")]
+        chalicelib = [path for path in _files(self.root / "chalicelib") if path.suffix not in COMPILED_BEFORE]
+        return [self.root / "app.py", *chalicelib, *_files(self.root / "vendor")]
 
     def _recipe(self) -> list[Path]:
         locks = [*self._locks("requirements"), *self._locks("requirements/certificates")]

@@ -153,6 +153,20 @@ def test_the_code_uses_no_other_aws_service(packed: Packed) -> None:
     assert called <= AWS_SERVICES
 
 
+def test_the_texts_of_the_pages_go_compiled_and_speak_every_language_without_babel(unpacked: Path) -> None:
+    assert not [*unpacked.rglob("*.po"), *unpacked.glob("babel*")]
+    code = """
+from chalicelib.web import words
+for code in words.languages():
+    print(words.say("form.continue", code), words.day("2026-11-23", code), sep=", ")
+"""
+    assert run(unpacked, code=code).splitlines() == [
+        "继续, 2026年11月23日星期一",
+        "Continue, Monday, 23 November 2026",
+        "繼續, 2026年11月23日 星期一",
+    ]
+
+
 def test_the_services_are_readable_as_package_data(unpacked: Path) -> None:
     code = "from importlib.resources import files; print(files('forms_schemas').joinpath('__init__.py').is_file())"
     assert run(unpacked, code=code).strip() == "True"
