@@ -10,7 +10,6 @@ from typing import Any
 from chalice import Response
 
 from chalicelib.texts import closest
-from chalicelib.web import answers
 from chalicelib.web.edge import Body, Pages, Visit
 from chalicelib.web.forms import Form, new_key
 from chalicelib.web.services import total
@@ -55,9 +54,9 @@ def go_on(visit: Visit, service: str) -> Response:
     body = visit.body
     filling = _filling(visit, service, body)
     if "_add" in body:
-        return _with_body(filling, answers.with_item(body, visit.field("_add"), filling.form.schema)).ask()
+        return replace(filling, form=filling.form.with_item(visit.field("_add"))).ask()
     if "_remove" in body:
-        return _with_body(filling, answers.without_item(body, visit.field("_remove"))).ask()
+        return replace(filling, form=filling.form.without_item(visit.field("_remove"))).ask()
     if "_send" in body and filling.key == visit.field("_key"):
         return _send(filling)
     if "_check" in body or "_send" in body:
@@ -73,10 +72,6 @@ def _filling(visit: Visit, service: str, body: Body) -> Filling:
     key = body.get("_key", [""])[-1]
     form = Form(schema, body, visit.language, visit.hall.now(), visit.hall.calendar)
     return Filling(visit, definition, form, key if _KEY.fullmatch(key) else new_key())
-
-
-def _with_body(filling: Filling, body: Body) -> Filling:
-    return replace(filling, form=replace(filling.form, body=body))
 
 
 def _check(filling: Filling) -> Response:

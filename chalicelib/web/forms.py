@@ -11,19 +11,20 @@ from typing import Any, Protocol
 
 from chalicelib.domain.clock import Calendar
 from chalicelib.forms.pointers import within
-from chalicelib.web import answers, windows, words
+from chalicelib.web import answers, conditions, dates, telling, windows, words
 from chalicelib.web.questions import (
-    YES,
+    Branches,
     Choice,
     Group,
+    Opening,
     Part,
     Question,
     Repeat,
     element_id,
     everything,
-    parts_of,
     questions,
 )
+from chalicelib.web.sections import Section, sections
 
 Schema = Mapping[str, Any]
 Body = Mapping[str, list[str]]
@@ -50,7 +51,7 @@ class Form:
     only: tuple[str, ...] = ("",)
 
     @cached_property
-    def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _read(self) -> tuple[dict[str, Any], tuple[Part, ...]]:
         return answers.read(self.schema, self.body)
 
     @property
@@ -59,99 +60,156 @@ class Form:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """What is asked now."""
-        _, schema = self._read
-        parts = parts_of(schema, answers.lengths(self.body, schema))
+        """What is asked now, and what other answers may bring up (not ``asked``)."""
+        parts = self._read[1]
         return parts if self.only == ("",) else tuple(_kept(parts, self.only))
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The page's sections."""
+        return sections(self)
+
+    @cached_property
+    def rules(self) -> str:
+        """For the page's script: JSON that can stand in a script element; "" where it has nothing to decide."""
+        decides = any(isinstance(part, Branches) for part in everything(self.parts))
+        return conditions.rules(self.schema, always=decides)
 
     @property
     def asked(self) -> str:
-        return " ".join(question.pointer for question in questions(self.parts))
+        return conditions.told(question.pointer for question in questions(self.parts))
 
     def unseen(self) -> dict[str, str]:
         """Questions, with their titles, that the page which was sent did not show: other answers bring them up."""
-        shown = self.body.get(ASKED, [""])[-1].split()
-        return {question.pointer: question.title for question in questions(self.parts) if question.pointer not in shown}
+        shown = conditions.heard(self.body.get(ASKED, [""])[-1])
+        return {
+            question.pointer: self.title(question)
+            for question in questions(self.parts)
+            if question.control != "fixed" and question.pointer not in shown
+        }
 
-    def given(self, question: Question) -> list[str]:
+    # --- what was entered ---
+
+    def title(self, part: Part) -> str:
+        return part.title or (words.say(part.say, self.language) if part.say else "")
+
+    def given(self, part: Part) -> list[str]:
         """As it was typed or chosen."""
-        return list(self.body.get(question.pointer, []))
+        return list(self.body.get(part.pointer, []))
 
-    def choices(self, question: Question) -> tuple[Choice, ...]:
-        """What can be chosen, the courier's windows included; what was chosen before is not lost."""
-        if question.control != "window":
-            return question.choices
-        return windows.choices(self.now, self.calendar, self.language)
+    def date(self, question: Question) -> dict[str, str]:
+        """Year, month and day as they were typed."""
+        return dates.entered(self.body, question.pointer)
+
+    def wrong_of_date(self, question: Question) -> list[str]:
+        """Which of its fields to mark."""
+        return dates.wrong(self.body, question.pointer)
+
+    def choices(self, part: Question | Branches) -> tuple[Choice, ...]:
+        """What can be chosen, in words, the courier's windows included."""
+        if isinstance(part, Question) and part.control == "window":
+            return windows.choices(self.now, self.calendar, self.language)
+        return tuple(self._said(number, choice) for number, choice in enumerate(part.choices, start=1))
+
+    def _said(self, number: int, choice: Choice) -> Choice:
+        return replace(choice, title=choice.title or words.say(choice.say, self.language, number=number))
 
     def told(self, part: Part) -> str:
-        """The answers of a part in words, a line each; "" for none. An address needs no names before its lines."""
-        if isinstance(part, Question):
-            return self._words(part)
-        bare = isinstance(part, Repeat) or part.bare
-        colon = words.say("form.colon", self.language)
-        lines = ((below.title, self.told(below)) for below in part.parts)
-        return "\n".join(told if bare else f"{title}{colon}{told}" for title, told in lines if told)
-
-    def _words(self, question: Question) -> str:
-        given = [value for value in self.given(question) if value.strip()]
-        if not given:
-            return ""
-        match question.control:
-            case "yesno" | "agree":
-                return words.say("form.yes" if given[-1] == YES else "form.no", self.language)
-            case "date":
-                return words.day(given[-1], self.language)
-            case "window":
-                ends = given[-1].split(answers.WINDOW_SEPARATOR)
-                start, end = (datetime.fromisoformat(at.upper()).astimezone(self.calendar.zone) for at in ends)
-                return words.window(start, end, self.language)
-        titles = {choice.value: choice.title for choice in question.choices}
-        return words.say("form.and", self.language).join(titles.get(value, value) for value in given)
+        """The answers of a part in words, a line each; "" for none."""
+        return telling.told(self, part)
 
     def hidden(self) -> Iterator[tuple[str, str]]:
-        """Every field of the questions that are asked, for the next page to carry along."""
+        """Every field of what is asked, for the next page to carry along."""
         for part in everything(self.parts):
-            for value in self.body.get(part.pointer, []) if not isinstance(part, Group) else []:
-                yield part.pointer, value
+            for name in part.fields if isinstance(part, Question) else (part.pointer,):
+                yield from ((name, value) for value in self.body.get(name, []))
+        yield from ((item.place, "") for item in self._rows() if item.place not in self.body)
+
+    def _rows(self) -> Iterator[Part]:
+        """Items of lists that are no plain questions: there, though nothing may be filled in."""
+        for part in everything(self.parts):
             if isinstance(part, Repeat):
-                yield from ((item.pointer, "") for item in part.parts if isinstance(item, Group))
+                yield from (item for item in part.parts if not isinstance(item, Question))
+
+    # --- buttons ---
+
+    def with_item(self, pointer: str) -> Form:
+        """With one more item in the list, or the part opened."""
+        part = self._at(pointer)
+        return replace(self, body=answers.with_item(self.body, part)) if part else self
+
+    def without_item(self, pointer: str) -> Form:
+        """Without this item, or with the part closed."""
+        part = self._at(pointer) or self._at(pointer.rpartition("/")[0])
+        return replace(self, body=answers.without_item(self.body, pointer, part)) if part else self
+
+    def _at(self, pointer: str) -> Repeat | Opening | None:
+        found = (part for part in everything(self.parts) if isinstance(part, Repeat | Opening))
+        return next((part for part in found if part.pointer == pointer), None)
+
+    # --- faults ---
 
     def errors(self, faults: Iterable[Fault]) -> dict[str, str]:
         """Message by the pointer of the part that shows it; one each, in the order of the page."""
-        places = [part.pointer for part in everything(self.parts)]
+        parts = list(everything(self.parts))
         found: dict[str, str] = {}
         for fault in faults:
-            found.setdefault(_closest(places, fault.pointer), fault.message)
-        return {pointer: found[pointer] for pointer in ["", *places] if pointer in found}
+            part = _closest(parts, fault.pointer)
+            found.setdefault(part.pointer if part else "", self._message(part, fault))
+        return {pointer: found[pointer] for pointer in ["", *(p.pointer for p in parts)] if pointer in found}
+
+    def _message(self, part: Part | None, fault: Fault) -> str:
+        if isinstance(part, Branches) and not part.chosen:
+            key = "form.choose_which" if part.title else "form.choose_one"
+            return words.say(key, self.language, title=part.title)
+        if isinstance(part, Question) and part.control == "date":
+            return dates.trouble(self.body, part, self.language) or fault.message
+        return fault.message
 
     def summary(self, pointers: Mapping[str, str]) -> list[dict[str, str]]:
         """Links to parts with their words; what stands in a group within a group is told with that group's title."""
+        parts = {part.pointer: part for part in everything(self.parts)}
         above = {below.pointer: part.title for part in self._inner_groups() for below in everything(part.parts)}
         colon = words.say("form.colon", self.language)
         return [
-            {"href": f"#{element_id(p)}", "text": f"{above[p]}{colon}{text}" if p in above else text}
+            {"href": f"#{self.target(parts.get(p), p)}", "text": f"{above[p]}{colon}{text}" if above.get(p) else text}
             for p, text in pointers.items()
         ]
+
+    def target(self, part: Part | None, pointer: str = "") -> str:
+        """The id of the first control of a part."""
+        if isinstance(part, Question):
+            return dates.target(self.body, part) if part.control == "date" else part.id
+        first = None if isinstance(part, Branches) else next(questions(part.parts), None) if part else None
+        return self.target(first) if first else part.id if part else element_id(pointer)
 
     def _inner_groups(self) -> Iterator[Group]:
         return (part for part in everything(self.parts) if isinstance(part, Group) and part.pointer.count("/") > 1)
 
 
-def _closest(places: Sequence[str], pointer: str) -> str:
-    """The innermost part around a fault, "" for the form as a whole."""
-    return max((place for place in places if within(pointer, [place])), key=len, default="")
+def _closest(parts: Sequence[Part], pointer: str) -> Part | None:
+    """The innermost part around a fault; None for the form as a whole."""
+    around = [part for part in parts if within(pointer, [part.place])]
+    return max(around, key=lambda part: (part.place.count("/"), _tells(part)), default=None)
+
+
+def _tells(part: Part) -> int:
+    """Of parts at the same place: alternatives while none is chosen, else what is within them."""
+    if isinstance(part, Branches):
+        return 0 if part.chosen else 3
+    return 1 if isinstance(part, Opening) else 2
 
 
 def _kept(parts: Iterable[Part], only: Sequence[str]) -> Iterator[Part]:
     """The parts at these pointers, without what stands beside them."""
     for part in parts:
-        if within(part.pointer, only):
+        if within(part.place, only):
             yield part
         elif isinstance(part, Group):
             inner = tuple(_kept(part.parts, only))
             if inner:
                 yield replace(part, parts=inner)
-        elif isinstance(part, Repeat):
+        elif not isinstance(part, Question):
             yield from _kept(part.parts, only)
 
 

@@ -1,182 +1,181 @@
-"""A form as a page asks it: its JSON Schema as groups of questions, each with the control that suits its answer."""
+"""A form as a page asks it: parts within parts, each with the place of its answer. ``asking`` makes them."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.forms.pointers import join
-from chalicelib.forms.schemas import PART
-
-Schema = Mapping[str, Any]
-
-ADDRESS = "common/1/address"
-WINDOW = "common/1/window"
-MANY_CHOICES = 7  # more are easier to find in a list than among buttons
 YES, NO = "true", "false"
+BRANCH = "~branch"
+MORE = "~more"  # of an object, under names that the form does not know
+DATE = ("~year", "~month", "~day")
 
-_BY_FORMAT = {"date": "date", "email": "email", "uri": "url", "time": "time"}
+# Ids that pages use themselves, and the ends that GOV.UK Frontend's macros put to an id.
+_TAKEN = frozenset({"form", "main", "errors", "contents", "progress", "materials", "form-rules"})
+_ENDS = frozenset({"hint", "error", "item", "info", "label"})
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the answers to choose from; ``title`` "" where the page has words for it."""
+    """One of the answers to choose from. ``say`` is the key of the page's words where the form has no title for it."""
 
     value: str
     title: str
+    answer: Any = None
+    say: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One control. ``control``: text, multiline, number, date, time, email, tel, url, radios, select, checkboxes,
-    yesno, agree or window."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What every part has. ``asked``: now; else other answers may bring it up. ``say`` is the key of the page's words
+    where the form has no title. ``null``: what is left blank though required is null.
+    """
 
     pointer: str
-    control: str
-    title: str
-    hint: str
-    required: bool
-    choices: tuple[Choice, ...] = ()
-    autocomplete: str = ""
+    title: str = ""
+    say: str = ""
+    hint: str = ""
+    required: bool = True
+    asked: bool = True
+    null: bool = False
 
     @property
     def id(self) -> str:
         return element_id(self.pointer)
 
+    @property
+    def place(self) -> str:
+        """The pointer of the answer that it is about."""
+        return self.pointer
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Questions that belong together: an object of the form, or one item of a Repeat. ``bare``: an address."""
+    @property
+    def token(self) -> str:
+        """The last token of its place, escaped as in a pointer."""
+        return self.place.rpartition("/")[2]
 
-    pointer: str
-    title: str
-    hint: str
-    required: bool
+    @property
+    def name(self) -> str:
+        """The name that its answer has in an object."""
+        return self.token.replace("~1", "/").replace("~0", "~")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Place):
+    """One control. ``control``: text, multiline, number, date, time, email, tel, url, radios, select, checkboxes,
+    yesno, agree, window, json or fixed. ``reads`` says what its text becomes (see ``conditions``), ``width`` the class
+    for its size.
+    """
+
+    kind = "question"
+    control: str
+    reads: str = "text"
+    choices: tuple[Choice, ...] = ()
+    answer: Any = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    width: str = ""
+
+    @property
+    def values(self) -> str:
+        """As JSON, the answers that its values stand for where these are not the same; "" for none."""
+        other = {choice.value: choice.answer for choice in self.choices if choice.value != choice.answer}
+        return json.dumps(other, ensure_ascii=False) if other else ""
+
+    @property
+    def constant(self) -> str:
+        """The answer that is always the same, as JSON."""
+        return json.dumps(self.answer, ensure_ascii=False)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of its controls; a date may come in one field as well."""
+        if self.control == "fixed":
+            return ()
+        if self.control == "date":
+            return (*(f"{self.pointer}/{part}" for part in DATE), self.pointer)
+        return (self.pointer,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group(Place):
+    """Questions that belong together: an object. ``bare``: an address, whose lines need no names."""
+
+    kind = "group"
     parts: tuple[Part, ...]
     bare: bool = False
 
-    @property
-    def id(self) -> str:
-        return element_id(self.pointer)
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat(Place):
+    """A list that the applicant adds to; its ``parts`` are the items there are now. The first ``fixed`` always are.
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """A list that the applicant adds to; its ``parts`` are the items there are now."""
+    ``kind`` "map" where the items are names with values, of an object whose names the form does not know.
+    """
 
-    pointer: str
-    title: str
-    hint: str
-    required: bool
+    kind: str = "list"
     parts: tuple[Part, ...]
     may_add: bool
+    fixed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branches(Place):
+    """Alternatives, of which the applicant chooses one; its pointer is ``<owner>/~branch``.
+
+    The part of an alternative stands at the owner's place; or with ``apart`` its parts are properties of the owner.
+    """
+
+    kind = "branches"
+    owner: str
+    apart: bool
+    choices: tuple[Choice, ...]
+    chosen: str
+    alternatives: Mapping[str, tuple[Part, ...]]
 
     @property
-    def id(self) -> str:
-        return element_id(self.pointer)
+    def place(self) -> str:
+        return self.owner
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Those of the chosen alternative."""
+        return self.alternatives.get(self.chosen, ())
 
 
-Part = Question | Group | Repeat
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening(Place):
+    """What a button opens, since it may go on without end; ``parts`` is empty, or has the one part."""
+
+    kind = "closed"
+    parts: tuple[Part, ...] = ()
+
+
+Part = Question | Group | Repeat | Branches | Opening
 
 
 def element_id(pointer: str) -> str:
-    """The ``id`` of what is shown for a pointer."""
-    return pointer.removeprefix("/").replace("/", "-") or "form"
+    """The ``id`` of what is shown for a pointer; no two pointers have the same."""
+    tokens = [_id_token(token) for token in pointer.removeprefix("/").split("/")]
+    made = "-".join(tokens)
+    return f"~{made}" if len(tokens) == 1 and made in _TAKEN else made or "form"
 
 
-def parts_of(schema: Schema, lengths: Mapping[str, int]) -> tuple[Part, ...]:
-    """What a form without conditions (``conditions.asked``) asks; ``lengths`` says how many items each list has."""
-    return tuple(_properties(schema, (), lengths))
+def _id_token(token: str) -> str:
+    plain = re.sub(r"[\s\x00-\x1f]|^$", lambda found: f"~{ord(found[0] or ' '):x}~", token.replace("-", "~-"))
+    return f"~{plain}" if plain in _ENDS else plain
 
 
 def questions(parts: Sequence[Part]) -> Iterator[Question]:
-    """Every question in them, in order."""
-    for part in parts:
-        if isinstance(part, Question):
-            yield part
-        else:
-            yield from questions(part.parts)
+    """Every question in them that is asked now, in order."""
+    return (part for part in everything(parts) if isinstance(part, Question))
 
 
 def everything(parts: Sequence[Part]) -> Iterator[Part]:
-    """Every part in them, the outer before the inner."""
+    """Every part in them that is asked now, the outer before the inner."""
     for part in parts:
-        yield part
-        if not isinstance(part, Question):
-            yield from everything(part.parts)
-
-
-def _properties(schema: Schema, path: tuple[str, ...], lengths: Mapping[str, int]) -> Iterator[Part]:
-    required = frozenset(schema.get("required", ()))
-    for name, below in schema.get("properties", {}).items():
-        yield _part(below, (*path, name), name in required, lengths)
-
-
-def _part(schema: Schema, path: tuple[str, ...], required: bool, lengths: Mapping[str, int]) -> Part:
-    pointer, title, hint = join(path), str(schema.get("title", "")), str(schema.get("description", ""))
-    if is_group(schema):
-        parts = tuple(_properties(schema, path, lengths))
-        return Group(pointer, title, hint, required, parts, bare=schema.get(PART) == ADDRESS)
-    if is_repeat(schema):
-        count, most = lengths.get(pointer, least(schema, required)), int(schema.get("maxItems", 0))
-        items = tuple(
-            _part(_titled(item_schema(schema, i), title, i), (*path, str(i)), True, lengths) for i in range(count)
-        )
-        return Repeat(pointer, title, hint, required, items, count < most)
-    choices = choices_of(schema.get("items", {}) if schema.get("type") == "array" else schema)
-    autocomplete = str(schema.get("x-autocomplete", ""))
-    return Question(pointer, control_of(schema), title, hint, required, choices, autocomplete)
-
-
-def item_schema(schema: Schema, position: int) -> Schema:
-    """Of one item of a list; numbered items may differ by what their conditions ask for."""
-    own: Sequence[Schema] = schema.get("x-items", ())
-    return own[position] if position < len(own) else schema["items"]
-
-
-def _titled(item: Schema, title: str, position: int) -> Schema:
-    """An item without a title is told by its list's."""
-    return item if "title" in item else {**item, "title": f"{title} {position + 1}"}
-
-
-def least(schema: Schema, required: bool) -> int:
-    """How many items a list is shown with before anything is entered."""
-    return int(schema.get("minItems", 0)) if required else 0
-
-
-def is_window(schema: Schema) -> bool:
-    return schema.get(PART) == WINDOW
-
-
-def is_group(schema: Schema) -> bool:
-    return "properties" in schema and not is_window(schema)
-
-
-def is_repeat(schema: Schema) -> bool:
-    return schema.get("type") == "array" and not choices_of(schema.get("items", {}))
-
-
-def choices_of(schema: Schema) -> tuple[Choice, ...]:
-    options = schema.get("oneOf", ())
-    if options and all("const" in option for option in options):
-        return tuple(Choice(str(option["const"]), str(option.get("title", option["const"]))) for option in options)
-    return tuple(Choice(str(value), str(value)) for value in schema.get("enum", ()))
-
-
-def control_of(schema: Schema) -> str:
-    """The control that suits a plain answer."""
-    kind = schema.get("type")
-    if is_window(schema):
-        return "window"
-    if kind == "array":
-        return "checkboxes"
-    if kind == "boolean":
-        return "agree" if schema.get("const") is True else "yesno"
-    if choices := choices_of(schema):
-        return "radios" if len(choices) <= MANY_CHOICES else "select"
-    if kind in ("integer", "number"):
-        return "number"
-    if schema.get("x-autocomplete") == "tel":
-        return "tel"
-    return "multiline" if schema.get("x-multiline") else _BY_FORMAT.get(str(schema.get("format")), "text")
+        if part.asked:
+            yield part
+            if not isinstance(part, Question):
+                yield from everything(part.parts)

@@ -39,14 +39,15 @@ class Element:
         return " ".join("".join(c if isinstance(c, str) else f" {c.text} " for c in self.children).split())
 
     def all(self, *tags: str, **attributes: str) -> list[Element]:
-        """Elements below, in order; ``_`` in a name stands for ``-``, a last one for nothing."""
+        """Elements below, in order, but not what templates hold; ``_`` in a name stands for ``-``, a last one for
+        nothing."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         found = []
         for child in self.children:
             if isinstance(child, Element):
                 fits = all(child[name] == value for name, value in wanted.items())
                 found += [child] if fits and (not tags or child.tag in tags) else []
-                found += child.all(*tags, **attributes)
+                found += child.all(*tags, **attributes) if child.tag != "template" else []
         return found
 
     def one(self, *tags: str, **attributes: str) -> Element:

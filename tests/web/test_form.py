@@ -43,9 +43,8 @@ def test_every_missing_answer_is_told_in_the_summary_and_at_its_field(browser: B
     assert len(page.errors) == 15
     for target, message in page.errors.items():
         (element,) = page.document.all(id=target)
-        described = element["aria-describedby"] or next(
-            e["aria-describedby"] for e in page.document.all("fieldset") if element in e.all(element.tag)[:1]
-        )
+        around = [e for e in page.document.all("fieldset") if element in e.all(element.tag)]
+        described = element["aria-describedby"] or around[-1]["aria-describedby"]
         texts = [page.document.one(id=part).text for part in described.split()]
         assert any(message.rpartition(": ")[2] in text for text in texts), target
 
