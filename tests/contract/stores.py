@@ -23,12 +23,12 @@ from chalicelib.adapters.dynamodb.lookups import DynamoLookups
 from chalicelib.adapters.dynamodb.read_model import DynamoReadModel
 from chalicelib.adapters.dynamodb.register import DynamoCertificateRegister
 from chalicelib.adapters.dynamodb.tables import connect
-from infra.local.cloud import REGION
+from infra.local.cloud import REGION, SIGNING_KEY
 from infra.local.layout import ROOT
 from tests.contract import emulators
 
 TEMPLATE = ROOT / "infra/aws/resources.yaml"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": SIGNING_KEY, "AWS_DEFAULT_REGION": REGION}
 _numbers = itertools.count(1)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -78,11 +80,73 @@ def test_writers_that_meet_at_a_key_all_get_the_same_content(files: Files) -> No
     assert files.get(KEY) == stored[0]
 
 
+def test_a_file_is_read_with_its_size_and_its_content_if_that_is_no_larger_than_asked_for(files: Files) -> None:
+    assert files.read(KEY, most=10) is None
+    files.put_once(KEY, b"0123456789", PDF)
+    whole, without = files.read(KEY, most=10), files.read(KEY, most=9)
+    assert whole is not None
+    assert (whole.content, whole.content_type, whole.size) == (b"0123456789", PDF, 10)
+    assert without == replace(whole, content=None)
+
+
+def test_an_empty_file_is_read_as_one(files: Files) -> None:
+    files.put_once(KEY, b"", PDF)
+    found = files.read(KEY, most=10)
+    assert found is not None
+    assert (found.content, found.size) == (b"", 0)
+
+
+def test_another_content_has_another_entity_tag(files: Files) -> None:
+    tags = set()
+    for content in (b"one", b"two", b"one"):
+        files.put_once(KEY, content, PDF)
+        found = files.read(KEY, most=10)
+        assert found is not None
+        assert found.etag.strip('"') == found.etag != ""
+        tags.add(found.etag)
+        files.delete(KEY)
+    assert len(tags) == 2
+
+
+def test_a_copy_has_the_content_and_a_type_of_its_own_and_may_be_made_again(files: Files) -> None:
+    files.put_once("offered", b"%PDF-1.7", "application/octet-stream")
+    found = files.read("offered", most=10)
+    assert found is not None
+    for _ in range(2):
+        assert files.copy("offered", "kept", etag=found.etag, content_type=PDF)
+        assert files.read("kept", most=10) == replace(found, content_type=PDF)
+    assert files.read("offered", most=10) == found
+
+
+def test_only_the_content_of_the_entity_tag_is_copied(files: Files) -> None:
+    files.put_once("offered", b"seen", PDF)
+    found = files.read("offered", most=10)
+    assert found is not None
+    files.delete("offered")
+    assert not files.copy("offered", "kept", etag=found.etag, content_type=PDF)
+    files.put_once("offered", b"another", PDF)
+    assert not files.copy("offered", "kept", etag=found.etag, content_type=PDF)
+    assert files.get("kept") is None
+
+
 def test_an_upload_of_the_right_size_is_stored_under_its_key(files: Files) -> None:
     for size in (1, 999, 1000):
         address, fields = files.upload_post(f"upload-{size}", content_type=PDF, size=1000, seconds=60)
         assert post(files, address, fields, b"x" * size)
         assert files.get(f"upload-{size}") == b"x" * size
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_an_upload_may_be_allowed_to_be_empty(files: Files, size: int) -> None:
+    address, fields = files.upload_post("upload", content_type=PDF, size=1000, seconds=60, least=0)
+    assert post(files, address, fields, b"x" * size)
+    assert files.get("upload") == b"x" * size
+
+
+def test_an_upload_s_address_is_of_the_origin(files: Files) -> None:
+    address, _ = files.upload_post("upload", content_type=PDF, size=1, seconds=60)
+    assert f"{address}/".startswith(f"{files.origin}/")
+    assert urlsplit(files.origin)._replace(scheme="", netloc="").geturl() == ""
 
 
 @pytest.mark.parametrize("size", [0, 1001])
@@ -98,6 +162,14 @@ def test_s3_itself_refuses_an_upload_of_another_type_or_to_another_key(s3: Any) 
     for change in ({"Content-Type": "text/html"}, {"key": "elsewhere"}, {"x-amz-meta-more": "x"}):
         assert not post(files, address, {**fields, **change}, b"x")
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+
+def test_s3_sends_the_browser_back(s3: Any) -> None:
+    back = "https://hall.example/files/arrived"
+    address, fields = S3Files(BUCKET, s3).upload_post("upload", content_type=PDF, size=9, seconds=60, back=back)
+    answer = urllib3.request("POST", address, fields={**fields, "file": ("scan.pdf", b"x")}, redirect=False)
+    assert answer.status == 303
+    assert answer.headers["location"].startswith(f"{back}?")
 
 
 def test_an_upload_keeps_its_type(s3: Any) -> None:
@@ -126,11 +198,14 @@ def test_an_address_is_signed_by_version_4_and_lives_as_long_as_was_asked_for(s3
 
 
 def test_each_thing_is_one_request_but_for_a_second_writer(s3: Any) -> None:
-    files = S3Files(BUCKET, s3)
+    files, etag = S3Files(BUCKET, s3), hashlib.md5(b"x", usedforsecurity=False).hexdigest()
     costs: list[tuple[Callable[[], object], dict[str, int]]] = [
         (lambda: files.put_once(KEY, b"x", PDF), {"PutObject": 1}),
         (lambda: files.put_once(KEY, b"y", PDF), {"PutObject": 1, "GetObject": 1}),
         (lambda: files.get(KEY), {"GetObject": 1}),
+        (lambda: files.read(KEY, most=9), {"GetObject": 1}),
+        (lambda: files.copy(KEY, "kept", etag=etag, content_type=PDF), {"CopyObject": 1}),
+        (lambda: files.origin, {}),
         (lambda: files.url(KEY, seconds=60, filename="x.pdf"), {}),
         (lambda: files.upload_post(KEY, content_type=PDF, size=1, seconds=60), {}),
         (lambda: files.delete(KEY), {"DeleteObject": 1}),
