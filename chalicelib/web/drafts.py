@@ -22,7 +22,7 @@ from chalicelib.usecases import drafts
 from chalicelib.usecases.drafts import Draft, Newer
 from chalicelib.web import words
 from chalicelib.web.edge import LANGUAGE, Body, Pages, Visit
-from chalicelib.web.forms import ASKED, new_key
+from chalicelib.web.forms import new_key
 
 pages = Pages("drafts")
 APPLY = "/services/{service}/apply"
@@ -278,8 +278,7 @@ def _of_today(visit: Visit, draft: Draft) -> Draft | None:
         newest = dict(catalogue.services()).get(draft.service)
         if newest is None:
             return None
-        fields = {name: values for name, values in draft.fields.items() if name != ASKED}
-        return replace(draft, version=newest, fields={**fields, "_version": [newest]}, carried=True)
+        return replace(draft, version=newest, fields={**draft.fields, "_version": [newest]}, carried=True)
     return draft
 
 
