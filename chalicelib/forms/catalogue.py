@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from chalicelib.domain.service import Service, service_from_json
 from chalicelib.forms.schemas import inline
 from chalicelib.forms.translations import SOURCE_LANGUAGE, translate
-from chalicelib.texts import fallbacks
+from chalicelib.texts import closest
 
 LOCK = "catalogue.lock"
 _TEMPLATE = re.compile(r"[a-z][a-z0-9_-]*\.typ")
@@ -34,8 +34,7 @@ class UnknownTemplate(KeyError):
 class Catalogue:
     """The published services. ``root`` is the folder ``forms_schemas``; ``published`` stands in for its lock file.
 
-    Languages: any for which a service has ``i18n/<lang>.json``; where it has none, the one that stands in for it
-    (``texts.fallbacks``), at last the English source.
+    Languages: those of the hall (``texts.closest``) for which there is ``i18n/<lang>.json``; else the English source.
     """
 
     def __init__(self, root: Traversable | None = None, published: frozenset[tuple[str, str]] | None = None) -> None:
@@ -108,9 +107,9 @@ class Catalogue:
         return translate(document, self._read(id, version, f"i18n/{lang}.json").get(file, {}))
 
     def _language(self, id: str, version: str, lang: str) -> str:
-        """The language, or what stands in where there is no translation: so a caller's wish never fills the memory."""
+        """The hall's language for this reader, or the source's where there is no translation. There are few of them."""
         known = self._keep(("languages", id, version), lambda: _translations(self._root() / id / version / "i18n"))
-        return next((code for code in fallbacks(lang) if f"{code}.json" in known), SOURCE_LANGUAGE)
+        return closest(lang) if f"{closest(lang)}.json" in known else SOURCE_LANGUAGE
 
     def _read(self, id: str, version: str, file: str) -> Mapping[str, Any]:
         path = self._root() / id / version / file

@@ -6,11 +6,13 @@ spend most of its time on that otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.texts import closest
 from chalicelib.web import statics, words
 
 if TYPE_CHECKING:
@@ -23,17 +25,33 @@ FORMS = ("money", "percent", "size", "day", "moment", "window")
 def render(template: str, language: str, values: dict[str, Any]) -> str:
     """A template of ``templates/`` as HTML. Everything that is not a template's own is escaped.
 
-    Templates have ``t(key, **values)``, and the FORMS of ``words`` in the language of the page.
+    Templates have ``t(key, **values)``, and the FORMS of ``words`` in the language of the page. What services say may
+    be in another, the hall's closest: ``contents``. ``{{ foreign }}`` in a tag says so where it is, and
+    ``speak(contents)`` is a ``t`` that speaks it, for what stands in the midst of such contents.
     """
     tools = {name: partial(_last, getattr(words, name), language) for name in FORMS}
+    contents = closest(language)
     given = {
-        "t": lambda key, **filled: words.say(key, language, **filled),
+        "t": _speaker(language),
         "language": language,
+        "contents": contents,
+        "foreign": _attribute(contents) if contents != language else "",
+        "speak": _speaker,
         "languages": words.languages(),
         "knows": words.knows,
         "static": statics.address,
     }
     return _environment().get_template(template).render(tools | given | values)
+
+
+def _speaker(language: str) -> Callable[..., str]:
+    return lambda key, **filled: words.say(key, language, **filled)
+
+
+def _attribute(language: str) -> str:
+    from markupsafe import Markup
+
+    return Markup(' lang="{}"').format(language)
 
 
 def _last(tool: Any, language: str, *values: Any) -> str:
