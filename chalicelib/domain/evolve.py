@@ -215,7 +215,7 @@ def _originals_received(case: Case, event: e.OriginalsReceived) -> Case:
     receipt = Receipt(event.present, event.missing, event.at, event.by)
     case = replace(case, receipts=(*case.receipts, receipt))
     correction = case.open_correction
-    if correction and correction.materials and not correction.refused and not case.missing_originals:
+    if correction and correction.materials and not case.missing_originals:
         return _correction_done(case, event)
     return case
 
