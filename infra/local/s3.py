@@ -1,8 +1,8 @@
 """``python -m infra.local.s3``: the S3 that browsers and functions of the local hall see, in front of the emulated one.
 
-The emulator holds a presigned POST to its policy: size, type, fields, expiry. What it leaves out is made good here: a
-policy counts only with its signature, what follows the file is not seen, nothing is stored or read without a
-signature, and other pages' scripts are answered by the bucket's own CORS configuration.
+The emulator holds a presigned GET to its signature, and a presigned POST to its policy: size, type, fields, expiry.
+What it leaves out is made good here: a policy counts only with its signature, what follows the file is not seen,
+nothing is stored or read without a signature, and other pages' scripts are answered by the bucket's own CORS rules.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from infra.local.layout import LOOPBACK, Layout
 
 TIMEOUT_S = 300  # a busy machine stores large files slowly
 _METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
-_OF_THE_CONNECTION = frozenset({"connection", "expect", "host", "keep-alive", "te", "transfer-encoding", "upgrade"})
+_OF_THE_CONNECTION = frozenset({"connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade"})
 _FORM = "multipart/form-data"
 
 Headers = Mapping[str, str]
@@ -89,6 +89,7 @@ class Front:
             raise Refused(403, "AccessDenied", "Access Denied")
 
     async def _hand_on(self, request: Request) -> Response:
+        # The host goes along as it is: it is part of what was signed.
         headers = [(name, value) for name, value in request.headers.items() if name not in _OF_THE_CONNECTION]
         target = request.scope["raw_path"].partition(b"?")[0]
         query = request.scope["query_string"]
