@@ -57,7 +57,7 @@ class Errand:
             "files.html",
             422 if fault else 200,
             material=terms,
-            kinds=words.say("form.and", visit.language).join(KINDS[kind] for kind in terms["accepts"]),
+            kinds=words.say("form.and", visit.language).join(KINDS.get(kind, kind) for kind in terms["accepts"]),
             there=len(self._there),
             offer=offer,
             home=self.home,
