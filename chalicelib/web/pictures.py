@@ -98,7 +98,7 @@ def _reviews(service: Mapping[str, Any], stage: str, icon: str, language: str) -
     """What departments do, one stop for all that goes on at the same time."""
     tasks = [task for task in service["tasks"] if task.get("stage", "review") == stage]
     for wave in waves(tasks):
-        at_once = [Branch(task["title"], _by_whom(service, task, language)) for task in wave]
+        at_once = [Branch(words.said(task["title"], language), _by_whom(service, task, language)) for task in wave]
         if len(at_once) == 1:
             yield Stop(at_once[0].title, icon, HALL, at_once[0].note)
         else:
@@ -106,7 +106,7 @@ def _reviews(service: Mapping[str, Any], stage: str, icon: str, language: str) -
 
 
 def _by_whom(service: Mapping[str, Any], task: Mapping[str, Any], language: str) -> str:
-    department = service["departments"][task["department"]]
+    department = words.said(service["departments"][task["department"]], language)
     return words.say("guide.step.by", language, department=department, n=task["working_days"])
 
 
@@ -127,7 +127,7 @@ def way_of_case(timeline: Sequence[Mapping[str, Any]], language: str) -> tuple[S
     """The stops of ``present.public``'s timeline, with when each was done or that it is still to come."""
     return joined(
         Stop(
-            title=stop["title"],
+            title=words.say(f"timeline.{stop['code']}", language),
             icon=_TIMELINE.get(stop["code"], _ANYWHERE)[1],
             lane=_TIMELINE.get(stop["code"], _ANYWHERE)[0],
             note=words.moment(stop["at"], language) if stop["at"] else words.say(f"stop.{stop['state']}", language),

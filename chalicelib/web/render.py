@@ -26,16 +26,15 @@ def render(template: str, language: str, values: dict[str, Any]) -> str:
     """A template of ``templates/`` as HTML. Everything that is not a template's own is escaped.
 
     Templates have ``t(key, **values)``, and the FORMS of ``words`` in the language of the page. What services say may
-    be in another, the hall's closest: ``contents``. ``{{ foreign }}`` in a tag says so where it is, and
-    ``speak(contents)`` is a ``t`` that speaks it, for what stands in the midst of such contents.
+    be in another, the hall's closest: ``{{ foreign }}`` in a tag marks it where it is, ``said(text)`` within a line,
+    and ``speak(language)`` is the ``t`` of another language, for what stands in the midst of such contents.
     """
     tools = {name: partial(_last, getattr(words, name), language) for name in FORMS}
-    contents = closest(language)
     given = {
         "t": _speaker(language),
         "language": language,
-        "contents": contents,
-        "foreign": _attribute(contents) if contents != language else "",
+        "foreign": _attribute(closest(language)) if closest(language) != language else "",
+        "said": lambda text: words.said(text, language),
         "speak": _speaker,
         "languages": words.languages(),
         "knows": words.knows,

@@ -58,6 +58,8 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "status.": tuple(STATUSES["enum"]),
     "stop.": ("now", "ahead"),
     "task.": ("ahead", "open", "approved", "rejected", "void"),
+    "form.": ("year", "month", "day"),
+    "timeline.": tuple(key.removeprefix("timeline.") for key in texts.catalogue("en") if key.startswith("timeline.")),
     "verify.state.": CERTIFICATE_STATES,
     "weekday.": tuple(str(day) for day in range(1, 8)),
 }  # fmt: skip
