@@ -22,11 +22,12 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.events import Event
 from chalicelib.forms.catalogue import Catalogue
 from chalicelib.ports import CaseRecord, Staff
-from chalicelib.usecases import applicant, desk, inbox
+from chalicelib.usecases import applicant, desk, inbox, uploads
 from chalicelib.usecases.execute import load
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.submit import Application, submit
 from tests.api import LICENCE, LICENCE_ANSWERS, PAPERS, RESIDENCE, RESIDENCE_ANSWERS
+from tests.files import EICAR, document, infected, picture
 from tests.halls import COURIER, COURIER_SECRET, ROUNDS, STRIPE_SECRET, MemoryHall
 from tests.workers.lambdas import Backstage, as_they_come
 from tests.workers.mortality import Killed, Life, mortal
@@ -34,12 +35,17 @@ from tests.workers.mortality import Killed, Life, mortal
 CATALOGUE = Catalogue()
 CLERK = Staff("clerk-1", frozenset({"clerk"}))
 A_SWEEP_LATER = timedelta(minutes=6)  # longer than a lease, than the patience with a sent step, and than two sweeps
+MAX = 2**20  # bytes, more than any file of these ways has
 Deliver = Callable[[Sequence[Any]], Sequence[Any]]
+Files = Mapping[str, Sequence[bytes]]  # by material
+NO_FILES: Files = {}
 
 
 def new_hall() -> MemoryHall:
-    """With a catalogue that all halls of these tests share: it only reads."""
-    return MemoryHall(catalogue=CATALOGUE)
+    """With a catalogue that all halls of these tests share: it only reads. Its uploads are scanned."""
+    hall = MemoryHall(catalogue=CATALOGUE)
+    hall.scans_uploads = True
+    return hall
 
 
 @dataclass
@@ -119,13 +125,49 @@ class Way:
 
     # --- the applicant ---
 
-    def apply_for(self, service: str, answers: Mapping[str, Any]) -> None:
-        application = Application("a key of 8 or more", service, "", "zh-CN", answers, {})
+    def apply_for(self, service: str, answers: Mapping[str, Any], files: Files = NO_FILES) -> None:
+        application = Application("a key of 8 or more", service, "", "zh-CN", answers, self.post_files(service, files))
 
         def deed() -> None:
             self.number = submit(self.seen, application).case.number
 
         self.do(deed)
+
+    def post_files(self, service: str, files: Files) -> dict[str, list[str]]:
+        """Files by material, posted to where the hall offers a place for them; their uploads."""
+        return {
+            material: [self._post(service, material, content) for content in some] for material, some in files.items()
+        }
+
+    def _post(self, service: str, material: str, content: bytes) -> str:
+        posted: list[str] = []
+
+        def deed() -> None:
+            offer = uploads.offer_form(self.seen, service, material, "https://hall.example/arrived")
+            self.hall.uploads.receive(offer.fields, content)
+            posted.append(offer.upload)
+            uploads.look(self.seen, offer.upload)
+
+        self.do(deed)
+        return posted[-1]
+
+    def scan(self) -> None:
+        """The scanner looks at all that lies there, and tells what it has found until somebody has heard it."""
+        for key in sorted(key for key in self.hall.uploads.stored if key.startswith("offered/")):
+            stored = self.hall.uploads.read(key, most=MAX)
+            assert stored is not None
+            verdict = uploads.INFECTED if EICAR in (stored.content or b"") else uploads.CLEAN
+            upload, etag = key.removeprefix("offered/"), stored.etag
+            self.do(lambda: self._tell(upload, verdict, etag))  # noqa: B023 - done before the next
+        for _ in range(ROUNDS):
+            if self.asleep or not self.case.files_unchecked:
+                return
+            self.pass_time(A_SWEEP_LATER)  # it was heard, but who heard it has died
+        raise AssertionError("nobody has looked at the verdicts")
+
+    def _tell(self, upload: str, verdict: str, etag: str) -> None:
+        for _ in self.deliver((1,)):
+            uploads.record_scan(self.seen, upload, verdict, etag)
 
     def pay(self) -> None:
         checkout = self.case.checkouts[-1].id
@@ -141,8 +183,9 @@ class Way:
         for _ in self.deliver((1,)):
             inbox.accept_payment_event(self.seen, headers, body)
 
-    def correct(self, values: Mapping[str, Any]) -> None:
-        self.do(lambda: applicant.correct(self.seen, self.number, values, {}, "zh-CN"))
+    def correct(self, values: Mapping[str, Any], files: Files = NO_FILES) -> None:
+        posted = self.post_files(self.case.service.id, files)
+        self.do(lambda: applicant.correct(self.seen, self.number, values, posted, "zh-CN"))
 
     def withdraw(self) -> None:
         self.do(lambda: applicant.withdraw(self.seen, self.number, "不需要了"))
@@ -213,6 +256,21 @@ def licence(way: Way) -> None:
     way.move("delivery", "picked_up", "delivered")
 
 
+def uploaded(way: Way) -> None:
+    """Files from the start; one is infected and replaced, and a reviewer asks for one more. Withdrawn after that."""
+    way.apply_for(LICENCE, LICENCE_ANSWERS, {"old-licence": [picture(), infected(document())]})
+    way.pay()
+    way.scan()
+    way.correct({}, {"old-licence": [picture("PNG")]})
+    way.scan()
+    way.decide("pre-check", "correct", "/uploads/representative-identity-card")
+    way.correct({}, {"representative-identity-card": [picture()]})
+    way.scan()
+    way.decide("pre-check")
+    way.withdraw()
+    way.pass_time(timedelta(minutes=10))
+
+
 def withdrawn(way: Way) -> None:
     """Withdrawn before the courier came: the courier is called off, the fee goes back."""
     way.apply_for(LICENCE, LICENCE_ANSWERS)
@@ -244,11 +302,13 @@ class Ending:
     fee: int
     refunded: int
     certificates: int
+    files: tuple[str, ...] = ()  # the types of what the desk can read at last
 
 
 ENDINGS = {
     "residence": Ending(residence, "closed", ("delivery",), 1000, 0, 1),
     "licence": Ending(licence, "closed", ("pickup", "delivery"), 2400, 0, 1),
+    "uploaded": Ending(uploaded, "withdrawn", ("pickup",), 2400, 2400, 0, ("image/png", "image/jpeg")),
     "withdrawn": Ending(withdrawn, "withdrawn", ("pickup",), 2400, 2400, 0),
     "rejected": Ending(rejected, "rejected", ("pickup", "return"), 2400, 0, 0),
 }

@@ -9,6 +9,7 @@ from datetime import timedelta
 from chalicelib.domain import events as e
 from chalicelib.domain.commit import commit_to_json, first_broken
 from chalicelib.domain.due import due
+from tests.files import EICAR
 from tests.halls import COURIER
 from tests.workers.journeys import Ending, Way
 
@@ -21,6 +22,7 @@ def check(way: Way, expected: Ending) -> None:
     _check_money(way, expected)
     _check_certificates(way, expected)
     _check_messages(way)
+    _check_files(way, expected)
     _check_nothing_is_left(way)
 
 
@@ -29,7 +31,10 @@ def _check_log(way: Way) -> None:
     assert first_broken(map(commit_to_json, commits)) is None
     assert [commit.version for commit in commits] == list(range(1, len(commits) + 1))
     once = [
-        (type(event).__name__, *(getattr(event, name, "") for name in ("leg", "attempt", "state", "task", "happening")))
+        (
+            type(event).__name__,
+            *(getattr(event, name, "") for name in ("leg", "attempt", "state", "task", "happening", "submission")),
+        )
         for event in way.events
         if not isinstance(event, e.CourierOrdered | e.CheckoutOpened)
     ]
@@ -72,6 +77,16 @@ def _check_messages(way: Way) -> None:
     sent = [message.key for message in way.hall.notifier.messages]
     assert sorted(sent) == sorted(f"{way.number}-{happening.key}-sms" for happening in way.case.happenings)
     assert way.case.told == {happening.key for happening in way.case.happenings}
+
+
+def _check_files(way: Way, expected: Ending) -> None:
+    """What the desk reads is there, clean, and just as it was sent."""
+    kept = [way.hall.uploads.stored[f"kept/{way.number}/{file.upload}"] for file in way.case.kept]
+    assert [file.content_type for file in kept] == [file.content_type for file in way.case.kept]
+    assert [file.content_type for file in kept] == list(expected.files)
+    assert not any(
+        EICAR in stored.content for key, stored in way.hall.uploads.stored.items() if key.startswith("kept/")
+    )
 
 
 def _check_nothing_is_left(way: Way) -> None:

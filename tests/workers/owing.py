@@ -9,6 +9,7 @@ from chalicelib.domain.due import Kind
 from chalicelib.domain.money import Money
 from chalicelib.usecases.perform import perform
 from tests.api import LICENCE, LICENCE_ANSWERS, RESIDENCE, RESIDENCE_ANSWERS
+from tests.files import document, picture
 from tests.halls import COURIER
 from tests.workers.journeys import Way, new_hall
 
@@ -53,6 +54,13 @@ def _ask_checkout(way: Way) -> None:
 def _expire_checkout(way: Way) -> None:
     _submitted(way)
     way.withdraw()
+
+
+def _check_files(way: Way) -> None:
+    """Handed in and scanned; nobody has looked at what came of it."""
+    way.asleep = True
+    way.apply_for(RESIDENCE, RESIDENCE_ANSWERS, {"proof-of-address": [picture(), document()]})
+    way.scan()
 
 
 def _lapse(way: Way) -> None:
@@ -120,6 +128,7 @@ _OWING: Mapping[Kind, Callable[[Way], None]] = {
     Kind.ASK_CHECKOUT: _ask_checkout,
     Kind.EXPIRE_CHECKOUT: _expire_checkout,
     Kind.LAPSE: _lapse,
+    Kind.CHECK_FILES: _check_files,
     Kind.ORDER_COURIER: _order_courier,
     Kind.CANCEL_COURIER: _cancel_courier,
     Kind.ASK_COURIER: _ask_courier,

@@ -39,6 +39,7 @@ def outside(way: Way) -> tuple[Any, ...]:
         dict(hall.payments.checkouts),
         dict(hall.payments.refunds),
         dict(hall.files.stored),
+        dict(hall.uploads.stored),
         list(hall.notifier.messages),
     )
 
