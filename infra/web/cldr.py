@@ -36,7 +36,8 @@ def forms(language: str) -> dict[str, str]:
         locale = Locale.parse(REGIONS.get(language, language), sep="-")
     except (UnknownLocaleError, ValueError) as unknown:
         raise FormUnknown(f"Unicode's CLDR knows no language {language}") from unknown
-    return {**_dates(locale), **_names(locale), **_numbers(locale), **_currencies(locale)}
+    name = {"language.name": locale.language_name or language}
+    return {**name, **_dates(locale), **_names(locale), **_numbers(locale), **_currencies(locale)}
 
 
 def _dates(locale: Locale) -> dict[str, str]:
