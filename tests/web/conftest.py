@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from chalice.test import Client
 
 from app import app
 from chalicelib import wiring
+from tests.chromium import PHONE, chromium, complaints
 from tests.halls import MemoryHall
 from tests.web.browser import Browser
+from tests.web.phone import Phone
+from tests.web.serve import serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser as Chromium
+    from playwright.sync_api import BrowserContext
 
 
 @pytest.fixture
@@ -29,3 +37,29 @@ def browse(hall: MemoryHall) -> Iterator[Callable[..., Browser]]:
 @pytest.fixture
 def browser(browse: Callable[..., Browser]) -> Browser:
     return browse()
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Chromium]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def device(chrome: Chromium) -> Iterator[BrowserContext]:
+    """A phone's browser with its own storage."""
+    context = chrome.new_context(viewport=PHONE, locale="en", has_touch=True, is_mobile=True)
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def phone(device: BrowserContext, hall: MemoryHall) -> Iterator[Phone]:
+    """A page on it; a test fails that leaves the browser with a complaint other than of a network that was cut."""
+    with serving() as address:
+        page = device.new_page()
+        found = complaints(page, address)
+        yield Phone(page, address, found)
+        assert [complaint for complaint in found if "net::" not in complaint] == []
+        page.close()

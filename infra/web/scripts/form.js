@@ -23,10 +23,11 @@ function begin(form) {
     const roots = document.querySelectorAll(`[data-module="${Component.moduleName}"]`);
     roots.forEach(root => root.hasAttribute(`data-${Component.moduleName}-init`) || new Component(root));
   }
-  ask(form);
   takeFiles(form);
   keepTyped(form);
   form.addEventListener("submit", event => submitted(form, event));
+  form.dataset.begun = "";
+  ask(form);
 }
 
 /**
