@@ -2,6 +2,7 @@
 
 import { Button } from "govuk-frontend/dist/govuk/components/button/button.mjs";
 import { ErrorSummary } from "govuk-frontend/dist/govuk/components/error-summary/error-summary.mjs";
+import { start } from "./common/components.js";
 import { focus } from "./common/elements.js";
 import { CutOff } from "./common/network.js";
 import { learn, say } from "./common/texts.js";
@@ -19,10 +20,7 @@ let busy = false;
 
 /** @param {HTMLFormElement} form */
 function begin(form) {
-  for (const Component of [Button, ErrorSummary]) {
-    const roots = document.querySelectorAll(`[data-module="${Component.moduleName}"]`);
-    roots.forEach(root => root.hasAttribute(`data-${Component.moduleName}-init`) || new Component(root));
-  }
+  start(Button, ErrorSummary);
   takeFiles(form);
   keepTyped(form);
   form.addEventListener("submit", event => submitted(form, event));
@@ -117,9 +115,8 @@ function parentOf(part) {
   return part.parentElement && part.parentElement.closest("[data-part]");
 }
 
-function start() {
+function open() {
   const form = document.querySelector("form#form");
-  document.body.classList.add("js-enabled", "govuk-frontend-supported");
   learn();
   forgetOld();
   addEventListener("click", event => {
@@ -134,4 +131,4 @@ function start() {
   }
 }
 
-start();
+open();
