@@ -19,9 +19,8 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import write_po
 
 from chalicelib import texts
-from infra.web.texts import ROOM, TextsUnfit, entries, identifier, read_area
+from infra.web.texts import HALL, ROOM, TextsUnfit, entries, identifier, read_area
 
-HALL = "hall"
 SHOWN = ("status.", "timeline.", "error.")  # the hall's texts that pages show
 
 Convert = Callable[[str], str]

@@ -24,6 +24,7 @@ from infra.web.cldr import FormUnknown, forms
 
 ROOM = Path(__file__).resolve().parents[2] / "chalicelib/web/locales"
 _KEYS = re.compile(rb'^msgid "(.*)"', re.MULTILINE)
+HALL = "hall"  # the area of the hall's own texts, for a language that the API does not speak; others have precedence
 NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # equal texts give equal bytes
 
 
@@ -71,11 +72,11 @@ def _compile(folder: Path) -> Path:
     for name, form in _forms(folder).items():
         together.add(name, form)
     home: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.po")):
+    for path in sorted(folder.glob("*.po"), key=lambda path: (path.stem != HALL, path.stem)):
         area = read_area(path)
         together.mime_headers = [("Language", folder.name), ("Plural-Forms", area.plural_forms)]
         for name, message in entries(area).items():
-            if name in home:
+            if name in home and home[name].stem != HALL:
                 raise TextsUnfit(f"{path}: {name} is in {home[name].name} as well")
             home[name] = path
             together.delete(name)

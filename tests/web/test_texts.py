@@ -25,8 +25,8 @@ from chalicelib.ports import COURIER_STATES
 from chalicelib.web import words
 from chalicelib.web.services import CATEGORIES
 from infra.web.cldr import REGIONS
-from infra.web.draft import HALL, draft, outdated, source
-from infra.web.texts import ROOM, TextsUnfit, compile_texts, entries, read_area
+from infra.web.draft import draft, outdated, source
+from infra.web.texts import HALL, ROOM, TextsUnfit, compile_texts, entries, read_area
 
 WEB = Path(words.__file__).parent
 CERTIFICATE_STATES = ("in_delivery", "valid", "revoked", "expired")
@@ -41,6 +41,7 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "category.": CATEGORIES,
     "certificate.state.": CERTIFICATE_STATES,
     "courier.": ("ems", "sf", "open"),
+    "currency.": ("CNY",),
     "error.": tuple(STATUS),
     "guide.before.": ("visits", "forms", "materials", "working_days"),
     "guide.before.basis.": ("published", "estimate"),
@@ -57,11 +58,13 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "next.": tuple(STATUSES["enum"]),
     "payment.": ("awaited", "arrived", "unreachable"),
     "promise.": ("not_started", "running", "standing", "kept", "broken", "ended"),
+    "script.upload.": ("checking", "clean"),
     "shipment.state.": (*COURIER_STATES, "requested", "refused"),
     "stars.": ("1", "2", "3", "4", "5"),
     "status.": tuple(STATUSES["enum"]),
     "stop.": ("now", "ahead"),
     "task.": ("ahead", "open", "approved", "rejected", "void"),
+    "form.type.": ("string", "number", "integer", "boolean"),
     "form.": ("year", "month", "day"),
     "timeline.": tuple(key.removeprefix("timeline.") for key in texts.catalogue("en") if key.startswith("timeline.")),
     "verify.state.": CERTIFICATE_STATES,
@@ -84,6 +87,9 @@ def places(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
+KEYS = pages("en").keys()
+
+
 # --- what pages ask for -------------------------------------------------------------------------------------------
 
 
@@ -101,6 +107,14 @@ def asked() -> Iterator[tuple[str, str, bool]]:
                 yield from ((path.name, *found) for found in _in_view(node.args[0], path))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and words.knows(node.value):
                 yield path.name, node.value, False  # handed on by a name
+            elif isinstance(node, ast.JoinedStr) and _begins(first := node.values[0]):
+                yield path.name, ast.literal_eval(first), True
+
+
+def _begins(first: ast.expr) -> bool:
+    """The first words of an f-string that makes a key."""
+    beginning = str(first.value) if isinstance(first, ast.Constant) else ""
+    return beginning.endswith(".") and any(key.startswith(beginning) for key in KEYS)
 
 
 def _speaks(node: nodes.Node) -> bool:
@@ -245,10 +259,12 @@ def test_a_text_that_a_language_lacks_is_said_in_the_closest_that_has_it(room: P
 def test_a_text_of_the_hall_may_have_words_of_its_own_on_pages(room: Path) -> None:
     write(room, "en", **{"error.forbidden": "Not from there"})
     write(room, "zh-CN")
-    write(room, "zh-Hant", HALL, **{"error.not_found": "這裡沒有內容"})
+    write(room, "zh-Hant", HALL, **{"error.not_found": "這裡沒有內容", "error.forbidden": "無權限"})
+    write(room, "zh-Hant", **{"error.forbidden": "不能從那裡來"})
     compile_texts(room)
     assert words.say("error.forbidden", "en") == "Not from there"
     assert words.say("error.not_found", "zh-Hant") == "這裡沒有內容"
+    assert words.say("error.forbidden", "zh-Hant") == "不能從那裡來"
     assert words.say("error.not_found", "zh-CN") == texts.text("error.not_found", "zh-CN")
 
 
