@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -16,7 +16,7 @@ import pytest
 
 from infra.web.node import MODULES, alone, fetch
 from tests.api import LICENCE, PAPERS, RESIDENCE, Api, Json
-from tests.chromium import SMALL_PHONE, chromium, needs_chromium, too_wide
+from tests.chromium import SMALL_PHONE, needs_chromium, too_wide
 from tests.halls import MemoryHall
 from tests.web.filling import typed
 from tests.web.serve import serving
@@ -33,11 +33,11 @@ pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def axe() -> str:
+    """The script that looks at pages."""
     with alone():
         fetch(checks=True)
-    with chromium() as browser:
-        yield browser
+    return AXE.read_text("utf-8")
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Looking:
     address: str
     hall: MemoryHall
     language: str
-    looked_at: list[str] = field(default_factory=list)
+    axe: str
 
     def open(self, path: str) -> bool:
         """Look at a page; whether it is one: a picture or a sheet to print is not."""
@@ -68,9 +68,8 @@ class Looking:
     def look(self) -> None:
         """AssertionError: axe has something against the page as it stands, or it is wider than the phone."""
         name = f"{urlsplit(self.page.url).path}: {self.page.title()}"
-        self.looked_at.append(name)
         assert self.page.evaluate("document.documentElement.lang") == self.language
-        self.page.evaluate(AXE.read_text("utf-8"))
+        self.page.evaluate(self.axe)
         found = self.page.evaluate(f"axe.run(document, {json.dumps(SCOPE)})")
         assert [_told(one) for one in found["violations"]] == [], name
         assert too_wide(self.page) == [], name
@@ -118,14 +117,14 @@ def _told(violation: Json) -> str:
 
 
 @pytest.fixture
-def looking(browser: Browser, hall: MemoryHall) -> Iterator[Callable[[str], Looking]]:
+def looking(chrome: Browser, hall: MemoryHall, axe: str) -> Iterator[Callable[[str], Looking]]:
     with serving() as address:
-        context = browser.new_context(viewport=SMALL_PHONE)
+        context = chrome.new_context(viewport=SMALL_PHONE)
         context.set_default_timeout(20_000)
 
         def begin(language: str) -> Looking:
             context.set_extra_http_headers({"Accept-Language": language})
-            return Looking(context.new_page(), address, hall, language)
+            return Looking(context.new_page(), address, hall, language, axe)
 
         yield begin
         context.close()
