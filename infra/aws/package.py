@@ -51,6 +51,11 @@ UNUSED = (
     "cffi-*.dist-info",
     "pycparser",
     "pycparser-*.dist-info",
+    # no upload may be AVIF; no Lambda has a window or a command line
+    "PIL/_avif.*",
+    "pillow.libs/libavif-*",
+    "PIL/_imagingtk.*",
+    "pypdfium2_cli",
 )
 
 # Sources of the application that Lambda gets in another form: the pages' texts go as pages.mo.

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from chalice.test import Client
 
+from app import app
 from chalicelib.adapters.dynamodb.tables import shared_connection
-from tests.api import LICENCE, RESIDENCE, RESIDENCE_ANSWERS, Api, Json, api_over
+from tests.api import APPLICANT, LICENCE, RESIDENCE, RESIDENCE_ANSWERS, Api, Json, api_over
 from tests.contract.stored import stored_hall
 from tests.contract.stores import DynamoStore
+from tests.files import picture
 from tests.support import count_requests
+from tests.web.browser import Browser, Page
 
 
 @pytest.fixture
@@ -51,6 +55,25 @@ def test_the_same_form_again_is_one_refused_transaction_and_one_query(api: Api, 
     requests.clear()
     assert api.submit(RESIDENCE, RESIDENCE_ANSWERS).headers["Idempotent-Replayed"] == "true"
     assert requests == {"TransactWriteItems": 1, "Query": 1}
+
+
+def test_an_upload_is_written_down_once_when_it_is_offered_and_once_when_it_is_opened(
+    api: Api, requests: Counter[str]
+) -> None:
+    upload = api.uploaded(RESIDENCE, "proof-of-address", picture())
+    assert requests == {"PutItem": 1}
+    requests.clear()
+    for state in ("clean", "clean"):
+        assert api.get(f"/v1/uploads/{upload}").json["state"] == state
+    assert requests == {"GetItem": 4, "PutItem": 1}
+
+
+def test_an_upload_costs_a_form_two_reads_and_one_put(api: Api, requests: Counter[str]) -> None:
+    upload = api.uploaded(RESIDENCE, "proof-of-address", picture())
+    api.get(f"/v1/uploads/{upload}")
+    requests.clear()
+    assert api.submit(RESIDENCE, RESIDENCE_ANSWERS, uploads={"proof-of-address": [upload]}).status == 201
+    assert requests == {"GetItem": 2, "PutItem": 1 + 1, "TransactWriteItems": 1}
 
 
 def test_tracking_is_one_query_and_a_forged_code_none(api: Api, requests: Counter[str]) -> None:
@@ -113,6 +136,56 @@ def test_the_desk_reads_a_case_by_one_query(api: Api, requests: Counter[str]) ->
     case = api.paid(RESIDENCE)
     requests.clear()
     assert api.get(f"/v1/desk/cases/{case['case']}", api.reviewer("public-security")).status == 200
+    assert requests == {"Query": 1}
+
+
+def test_a_draft_costs_a_put_and_where_it_is_known_a_get(api: Api, requests: Counter[str]) -> None:
+    form = f"/services/{RESIDENCE}/apply"
+    with Client(app) as client:
+        phone, computer = Browser(client), Browser(client)
+        phone.open(form)
+        computer.open(form)
+        assert requests == {}
+        phone.page.fill({"/applicant/phone": APPLICANT["phone"]})
+        page = saved(phone, requests, {"PutItem": 1, "GetItem": 1})  # the one to save it, the other to show the page
+        saved(phone, requests, {"GetItem": 2, "PutItem": 1}, form)
+        address = next(word for word in page.text.split() if "/d/" in word).removeprefix(api.hall.url)
+        at_door(computer, requests, "GET", address, {"GetItem": 1})
+        # Counted for the draft and for the phone, in ten minutes and in a day.
+        at_door(computer, requests, "POST", f"{address}/code", {"GetItem": 2, "UpdateItem": 4, "PutItem": 1})
+        code = f"code={api.code_sent()}"
+        opened = {"GetItem": 3, "UpdateItem": 1, "DeleteItem": 1}  # draft, code, tries, code, and the form
+        assert at_door(computer, requests, "POST", f"{address}/session", opened, code).address == form
+        for never in ("/d/x", f"/d/{'0' * 27}"):
+            at_door(computer, requests, "GET", never, {})
+        at_door(computer, requests, "GET", f"/d/{'0' * 26}", {"GetItem": 1})
+
+
+def saved(browser: Browser, requests: Counter[str], expected: dict[str, int], first: str = "") -> Page:
+    """Pressed to save, what the browser then shows."""
+    if first:
+        browser.open(first)
+    requests.clear()
+    page = browser.press(name="_save")
+    assert (page.status, requests) == (200, expected)
+    return page
+
+
+def at_door(
+    browser: Browser, requests: Counter[str], method: str, address: str, expected: dict[str, int], body: str = ""
+) -> Page:
+    requests.clear()
+    page = browser.send(method, address, body.encode())
+    assert requests == expected, address
+    return page
+
+
+def test_the_desk_reads_a_case_with_uploads_by_one_query(api: Api, requests: Counter[str]) -> None:
+    upload = api.uploaded(RESIDENCE, "proof-of-address", picture())
+    case = api.opened(RESIDENCE, uploads={"proof-of-address": [upload]})
+    requests.clear()
+    shown = api.get(f"/v1/desk/cases/{case['case']}", api.reviewer("public-security"))
+    assert [file["upload"] for file in shown.json["uploads"]["proof-of-address"]] == [upload]
     assert requests == {"Query": 1}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from infra.aws.package import AWS_SERVICES, package
+from tests.files import document, picture
 from tests.packaging.conftest import Packed
 
 HANDLERS = {
@@ -22,14 +23,17 @@ HANDLERS = {
     "Relay": "chalicelib.workers.relay.relay",
     "Perform": "chalicelib.workers.perform.perform",
     "Sweep": "chalicelib.workers.sweep.sweep",
+    "Scanned": "chalicelib.workers.scanned.scanned",
 }
 HEAVY = (
+    "PIL",
     "boto3",
     "cryptography",
     "holidays",
     "jsonschema",
     "jwt",
     "pynamodb",
+    "pypdfium2",
     "qrcode",
     "referencing",
     "stripe",
@@ -37,7 +41,8 @@ HEAVY = (
 )
 NEEDED = (
     "boto3", "cryptography.hazmat.primitives.asymmetric.ec", "govuk_frontend_jinja.templates", "holidays", "jinja2",
-    "jsonschema", "jwt", "pynamodb.models", "qrcode.image.svg", "standardwebhooks", "stripe", "urllib3",
+    "jsonschema", "jwt", "PIL.Image", "pynamodb.models", "pypdfium2", "qrcode.image.svg", "standardwebhooks", "stripe",
+    "urllib3",
 )  # fmt: skip
 UNCHECKED_HASH = 1  # PEP 552: the flags of byte code that is trusted without a look at its source
 MEGABYTE = 1_000_000
@@ -165,6 +170,19 @@ for code in words.languages():
         "Continue, Monday, 23 November 2026",
         "繼續, 2026年11月23日 星期一",
     ]
+
+
+def test_uploads_are_looked_into_with_nothing_but_the_package(unpacked: Path) -> None:
+    code = f"""
+from chalicelib.adapters.isolated_inspector import IsolatedInspector
+accepts = ("application/pdf", "image/jpeg", "image/png", "image/webp")
+for content in {[picture(), picture("PNG"), picture("WEBP"), document(), document(password="x")]!r}:
+    found = IsolatedInspector().inspect(content, accepts)
+    print(found.content_type, found.fault)
+"""
+    assert run(unpacked, code=code).splitlines() == [
+        "image/jpeg ", "image/png ", "image/webp ", "application/pdf ", "application/pdf file_protected",
+    ]  # fmt: skip
 
 
 def test_the_services_are_readable_as_package_data(unpacked: Path) -> None:
