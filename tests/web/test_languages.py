@@ -17,6 +17,9 @@ from tests.api import LICENCE, RESIDENCE, Api
 from tests.halls import MemoryHall
 from tests.web.browser import Browser, Element
 from tests.web.filling import applied, as_case, filled
+from tests.web.test_case_pages import enter, press_form
+
+VERIFY = "verify-residence"
 
 TRADITIONAL = "zh-Hant"
 CODE = "big5hkscs"  # has no simplified characters
@@ -158,9 +161,31 @@ def test_a_case_is_followed_in_the_reader_s_language(browse: Callable[..., Brows
     assert mismarked(browser.page.document) == []
     assert browser.page.heading == words.say("status.awaiting_payment", TRADITIONAL) == "待繳費"
     api.pay(case)
-    assert mismarked(browser.open(f"/t/{tracking}").document) == []
-    assert mismarked(browser.open(f"/t/{tracking}/case").document) == []
-    assert mismarked(browser.open(f"/t/{tracking}/slip").document) == []
+    assert mismarked(enter(browser, hall, tracking).document) == []
+    for room in ("", "/slip", "/qr", "/case/pickup-window", "/case/withdrawal"):
+        page = browser.open(f"/t/{tracking}{room}")
+        assert (page.status, page.language, mismarked(page.document)) == (200, TRADITIONAL, []), room
+
+
+def test_a_correction_and_a_rating_are_asked_for_in_the_reader_s_language(
+    browse: Callable[..., Browser], hall: MemoryHall
+) -> None:
+    browser, api = browse("zh-TW"), Api(hall)
+    case = as_case(hall, applied(browser, hall))
+    tracking = case["tracking"]
+    api.pay(case)
+    api.decide(case, VERIFY, "public-security", "correct", reason="請核對", pointers=["/purpose"])
+    page = enter(browser, hall, tracking, "correction")
+    assert (page.questions, mismarked(page.document)) == (["/purpose"], [])
+    press_form(browser, f"/t/{tracking}/case/correction")
+    api.decide(case, VERIFY, "public-security", "reject", reason="請重新申請")
+    for room in ("", "/case", "/case/ratings"):
+        page = browser.open(f"/t/{tracking}{room}")
+        assert (page.status, mismarked(page.document)) == (200, []), room
+    page.fill({"stars-public-security": "4"})
+    page = press_form(browser, f"/t/{tracking}/case/ratings")
+    assert words.say("stars.4", TRADITIONAL) in page.text
+    assert mismarked(page.document) == []
 
 
 # --- a language more ---------------------------------------------------------------------------------------------
