@@ -51,10 +51,9 @@ UNUSED = (
     "cffi-*.dist-info",
     "pycparser",
     "pycparser-*.dist-info",
-    # no upload may be AVIF; no Lambda has a window or a command line
-    "PIL/_avif.*",
-    "pillow.libs/libavif-*",
-    "PIL/_imagingtk.*",
+    # Pillow opens uploads; it converts no colours, writes no text, and has no window
+    *(f"PIL/_{name}.*" for name in ("avif", "imagingcms", "imagingft", "imagingtk")),
+    *(f"pillow.libs/lib{name}*" for name in ("avif", "brotli", "freetype", "harfbuzz", "lcms2", "png16")),
     "pypdfium2_cli",
 )
 
