@@ -82,7 +82,15 @@ export async function bringBack(form) {
  * @param {HTMLFormElement} form
  */
 export function forget(form) {
-  quietly(() => localStorage.removeItem(PREFIX + service(form)));
+  erase(service(form));
+}
+
+/**
+ * Erase what this device keeps of a service's form.
+ * @param {string} name the service's
+ */
+export function erase(name) {
+  quietly(() => localStorage.removeItem(PREFIX + name));
 }
 
 /** Erase what is older than it may be, of whatever form. */
