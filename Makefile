@@ -1,7 +1,7 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help environment environments pages run demo reset test check quick format lock lint-services bench package deploy
+.PHONY: help environment environments pages run demo reset test check quick format lock lint-services bench lighthouse package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
@@ -59,6 +59,9 @@ lint-services: environment ## check every service: its form, texts, examples, an
 
 bench: environments pages ## measure the hall on this machine (ROWS=20000)
 	@$(PYTHON) -m tests.bench
+
+lighthouse: environments ## Lighthouse's scores of the open hall's form and tracking pages, on a machine at rest (STATE=.local)
+	@$(PYTHON) -m tests.bench.lighthouse
 
 # --- AWS
 

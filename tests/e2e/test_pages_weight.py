@@ -1,0 +1,57 @@
+"""How heavy pages are on a cold phone, counted by the browser, and what Lighthouse says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local.demo import Hall
+from tests.bench.lighthouse import FORM, LEAST, STEADY, audit, tracking_page
+from tests.chromium import PATIENCE_MS, PHONE, chromium, needs_chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+MOST_REQUESTS = 5
+MOST_BYTES = {"form": 45_000, "tracking": 35_000}
+
+pytestmark = [pytest.mark.hall, needs_chromium]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def address(door: Hall, page: str) -> str:
+    return f"{door.addresses['hall']}{FORM}" if page == "form" else tracking_page(door)
+
+
+@pytest.mark.parametrize("page", MOST_BYTES)
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_a_page_with_all_its_files_is_light(browser: Browser, address: str, page: str, language: str) -> None:
+    context = browser.new_context(viewport=PHONE, locale=language)
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE_MS)
+    wire = context.new_cdp_session(opened)
+    wire.send("Network.enable")
+    asked: dict[str, str] = {}
+    weights: dict[str, float] = {}
+    wire.on("Network.requestWillBeSent", lambda sent: asked.update({sent["requestId"]: sent["request"]["url"]}))
+    wire.on("Network.loadingFinished", lambda done: weights.update({done["requestId"]: done["encodedDataLength"]}))
+    opened.goto(address, wait_until="networkidle")
+    context.close()
+    loaded = {asked[request]: weight for request, weight in weights.items() if not asked[request].startswith("data:")}
+    print("\n".join(f"  {weight:8.0f} {url}" for url, weight in loaded.items()))
+    assert len(loaded) <= MOST_REQUESTS, loaded
+    assert sum(loaded.values()) <= MOST_BYTES[page], loaded
+    assert all(url.startswith(address[: address.index("/", 8)]) for url in loaded), "a third party was asked"
+
+
+@pytest.mark.parametrize("page", MOST_BYTES)
+def test_lighthouse_finds_a_page_accessible_well_made_and_easy_to_find(address: str, page: str) -> None:
+    assert {name: score for name, score in audit(address, STEADY).items() if score < LEAST} == {}
