@@ -57,6 +57,23 @@ def all_objects(level: Level, options: Sequence[Option]) -> bool:
     )
 
 
+def closest(levels: Levels, options: Sequence[Option], answer: Any) -> Option:
+    """The one that an answer fits, else the one that it is most like."""
+    return max(options, key=lambda option: _likeness(levels, option, answer))
+
+
+def _likeness(levels: Levels, option: Option, answer: Any) -> tuple[bool, bool, int, int]:
+    """By whole, by type, by the constants that tell its kind, by the names that it has."""
+    fits = levels.fits(option.schema, answer)
+    types = controls.types_of(option.level.keywords)
+    alike = not types or any(levels.fits({"type": kind}, answer) for kind in types)
+    if not isinstance(answer, Mapping):
+        return fits, alike, 0, 0
+    told = {name: levels.possible(schemas).words for name, schemas in option.level.properties.items()}
+    kinds = sum(words["const"] == answer.get(name) for name, words in told.items() if "const" in words)
+    return fits, alike, kinds, sum(name in told for name in answer) - sum(name not in answer for name in told)
+
+
 def _choice(level: Level, options: tuple[Option, ...]) -> tuple[tuple[Option, ...], Any]:
     if len(options) == 1:
         return (), options[0].schema

@@ -72,6 +72,8 @@ def _value(part: Part, sent: Sent) -> Any:
 
 def _list(part: Repeat, sent: Sent) -> Any:
     """Without blank items at its end. A blank one before others stays, so that the others keep their places."""
+    if part.fixed and not part.required and not sent.filled:
+        return _NONE
     items = [(item, _value(item, sent.at(item.token))) for item in part.parts]
     while items and items[-1][1] is _NONE and not items[-1][0].null:
         items.pop()
@@ -79,7 +81,8 @@ def _list(part: Repeat, sent: Sent) -> Any:
         return _NONE
     values = [(None if item.null else "") if value is _NONE else value for item, value in items]
     if part.kind == "map":
-        return {str(row.get("name", "")): row.get("value", "") for row in values if row}
+        rows = [row for row in values if isinstance(row, dict)]
+        return {str(row.get("name", "")): row.get("value", "") for row in rows if row}
     return values
 
 
@@ -103,10 +106,10 @@ def _plain(question: Question, sent: Sent) -> Any:
             start, _, end = text.partition(WINDOW_SEPARATOR)
             return {"start": start, "end": end}
         case "integer" | "number":
-            return _number(text, whole=question.reads == "integer")
+            return _number(text)
         case "json":
             return _json(text)
-    return text.replace("\r\n", "\n")
+    return text
 
 
 def _chosen(question: Question, value: str) -> Any:
@@ -129,13 +132,13 @@ def _date(sent: Sent) -> str:
     return "-".join(given)
 
 
-def _number(text: str, *, whole: bool) -> Any:
+def _number(text: str) -> Any:
     plain = plain_digits(text)
     if _THOUSANDS.fullmatch(plain):
         plain = plain.replace(",", "").replace(" ", "")
     if _WHOLE.fullmatch(plain):
         return int(plain)
-    return float(plain) if not whole and _DECIMAL.fullmatch(plain) else text
+    return float(plain) if _DECIMAL.fullmatch(plain) else text
 
 
 def _json(text: str) -> Any:
@@ -239,4 +242,5 @@ def _values(question: Question, value: Any) -> list[str]:
 
 def _value_of(question: Question, answer: Any) -> str:
     alike = (choice.value for choice in question.choices if as_json(choice.answer) == as_json(answer))
-    return next(alike, answer if isinstance(answer, str) else as_json(answer))
+    blank = "" if answer is None and question.null else as_json(answer)
+    return next(alike, answer if isinstance(answer, str) else blank)

@@ -191,10 +191,9 @@ class Asking:
         """A choice of what the answer is; with ``apart``, of which of these properties the object has."""
         token = BRANCH + (str(spot.nested + 1) if spot.nested else "")
         told = spot.sent.at(token).text
-        fitting = self.infer and spot.answer is not None
-        chosen = next((o.value for o in options if told == o.value), "") or (
-            next((o.value for o in options if fitting and self.levels.fits(o.schema, spot.answer)), "")
-        )
+        chosen = next((option.value for option in options if told == option.value), "")
+        if not chosen and self.infer and spot.answer is not None:
+            chosen = alternatives.closest(self.levels, options, spot.answer).value
         place = _place(spot, level) | {"pointer": f"{spot.pointer}/{token}"}
         if apart is not None:
             place |= {"title": "", "say": "form.which", "hint": "", "required": True, "asked": True, "null": False}

@@ -29,6 +29,7 @@ from chalicelib.web.sections import Section, sections
 Schema = Mapping[str, Any]
 Body = Mapping[str, list[str]]
 
+UPLOADS = "_uploads/"  # before the name of a document: the field with its uploads
 ASKED = "_asked"  # the hidden field with the pointers of the questions that the page showed
 
 
@@ -72,6 +73,8 @@ class Form:
     @cached_property
     def rules(self) -> str:
         """For the page's script: JSON that can stand in a script element; "" where it has nothing to decide."""
+        if self.only != ("",):
+            return ""  # what was marked is asked, whatever the answers that stay as they are
         decides = any(isinstance(part, Branches) for part in everything(self.parts))
         return conditions.rules(self.schema, always=decides)
 
@@ -177,7 +180,9 @@ class Form:
         ]
 
     def target(self, part: Part | None, pointer: str = "") -> str:
-        """The id of the first control of a part."""
+        """The id of the first control of a part, or of the place of a document."""
+        if pointer.startswith(UPLOADS):
+            return f"uploads-{pointer.removeprefix(UPLOADS)}"
         if isinstance(part, Question):
             return dates.target(self.body, part) if part.control == "date" else part.id
         first = None if isinstance(part, Branches) else next(questions(part.parts), None) if part else None

@@ -30,6 +30,11 @@ class Section:
     done: bool
 
     @property
+    def shown(self) -> bool:
+        """Whether the page shows anything of it now."""
+        return any(part.asked and not (isinstance(part, Question) and part.control == "fixed") for part in self.parts)
+
+    @property
     def rows(self) -> tuple[Part, ...]:
         """What is told line by line: the parts of its one group, else its own."""
         first = self.parts[0]

@@ -61,7 +61,7 @@ def by_place(body: Body) -> Sent:
             at = root
             for token in tokens[1:]:
                 at = at.below.setdefault(token, Sent())
-            at.values = list(values)
+            at.values = [value.replace("\r\n", "\n") for value in values]  # as every browser sends line ends
     return root
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def told(form: Form, part: Part) -> str:
     """The answers of a part in words, a line each; "" for none. An address needs no names before its lines."""
+    if not part.asked:
+        return ""
     if isinstance(part, Question):
         return _words(form, part)
     if isinstance(part, Opening):

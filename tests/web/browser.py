@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -120,7 +121,14 @@ class Page:
         return {link["href"].removeprefix("#"): link.text for summary in summaries for link in summary.all("a")}
 
     def control(self, name: str) -> list[Element]:
-        return self.document.all("input", "textarea", "select", name=name)
+        return self._controls.get(name, [])
+
+    @cached_property
+    def _controls(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = {}
+        for control in self.document.all("input", "textarea", "select"):
+            found.setdefault(control["name"], []).append(control)
+        return found
 
     @property
     def questions(self) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
+from chalicelib.usecases import uploads
 from chalicelib.web.answers import as_body
 from tests.api import APPLICANT, LICENCE, LICENCE_ANSWERS, RESIDENCE, RESIDENCE_ANSWERS, Json
+from tests.files import picture
 from tests.halls import MemoryHall
 from tests.web.browser import Browser, Page
 
@@ -24,10 +27,27 @@ def typed(hall: MemoryHall, service: str, **changes: Any) -> dict[str, str | lis
 
 def filled(browser: Browser, hall: MemoryHall, service: str, **changes: Any) -> Page:
     """The form of a service, filled in and not sent yet."""
-    page = browser.open(f"/services/{service}/apply").fill(typed(hall, service, **changes))
+    browser.open(f"/services/{service}/apply")
+    page = with_files(browser, hall, service).fill(typed(hall, service, **changes))
     if page.control("/pickup/window"):
         page.fill({"/pickup/window": page.options("/pickup/window")[1]})
     return page
+
+
+def with_files(browser: Browser, hall: MemoryHall, service: str) -> Page:
+    """The form with a photograph of each document that it has to have, as if they were added on the page for files."""
+    terms = hall.catalogue.definition(service, None, "en")["materials"]
+    needed = [one["code"] for one in terms if one.get("upload") and one.get("required", True)]
+    added = {f"_uploads/{material}": uploaded(hall, service, material) for material in needed}
+    own = {name: browser.page.value(name)[0] for name in ("_version", "_key")}
+    return browser.send("POST", browser.page.address, urlencode(own | added).encode())
+
+
+def uploaded(hall: MemoryHall, service: str, material: str, content: bytes | None = None) -> str:
+    """The id of an upload whose file has arrived: a photograph, or what is told."""
+    offer = uploads.offer_form(hall, service, material, hall.url)
+    hall.uploads.receive(offer.fields, picture() if content is None else content)
+    return offer.upload
 
 
 def applied(browser: Browser, hall: MemoryHall, service: str = RESIDENCE) -> str:
