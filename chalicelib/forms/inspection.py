@@ -78,3 +78,4 @@ def _document(content: bytes) -> str:
 
 
 _OPENERS: dict[str, Callable[[bytes], str]] = {JPEG: _picture, PNG: _picture, WEBP: _picture, PDF: _document}
+KINDS = frozenset(_OPENERS)  # all that a material can accept

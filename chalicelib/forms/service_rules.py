@@ -8,13 +8,15 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from chalicelib.forms.drafts import Draft, Finding
+from chalicelib.forms.inspection import KINDS
 from chalicelib.forms.pointers import split, within
 from chalicelib.forms.schemas import PART, speaking_of
 
 
 def service_rules(draft: Draft) -> Iterator[Finding]:
-    """Codes, departments, the order and terms of the tasks, pointers into the form, common parts in their places."""
-    for rule in (_consistent, _order_of_tasks, _pointers_lead_somewhere, _common_parts_in_place):
+    """Codes, departments, the order and terms of the tasks, kinds of uploads, pointers into the form, common parts in
+    their places."""
+    for rule in (_consistent, _order_of_tasks, _uploads_open, _pointers_lead_somewhere, _common_parts_in_place):
         yield from rule(draft)
 
 
@@ -66,6 +68,14 @@ def _order_of_tasks(draft: Draft) -> Iterator[Finding]:
     promised = draft.service["promise"]["working_days"]
     if days > promised:
         yield draft.at_service(f"the tasks alone take {days} working days", "promise", "working_days")
+
+
+def _uploads_open(draft: Draft) -> Iterator[Finding]:
+    """A file that the hall can't look into would be refused, whoever accepts it."""
+    for number, material in enumerate(draft.materials):
+        for kind in material.get("accepts", ()):
+            if kind not in KINDS:
+                yield draft.at_service(f"no {kind} can be looked into", "materials", number, "accepts")
 
 
 def _days_until(order: Sequence[str], tasks: Mapping[str, Mapping[str, Any]]) -> int:

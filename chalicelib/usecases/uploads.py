@@ -6,7 +6,7 @@ and the case that takes it never meet at one record:
     upload#<id>               what it was offered for
     upload#<id>#content       what was found in it, of which content (its entity tag)
     upload#<id>#scan#<etag>   the scanner's verdict on that content
-    upload#<id>#case          the case that has taken it; "" when it was given up
+    upload#<id>#case          the case that has taken it
 
 A file can be posted again as long as its form is open. So what was found holds for one content only, and only that
 content is copied to where the desk reads.
@@ -196,7 +196,7 @@ def record_scan(hall: Hall, upload: str, verdict: str, etag: str) -> None:
     now = hall.now()
     hall.lookups.put(_fact(upload, "scan", etag), {"verdict": verdict}, expires=now + OFFER_OPEN)
     taken = hall.lookups.get(_fact(upload, "case"), now=now)
-    if taken is None or not taken["case"]:
+    if taken is None:
         return
     try:
         steps = due(load(hall, taken["case"]).case, now)
@@ -266,13 +266,6 @@ def _taken(hall: Hall, upload: str, case: str) -> bool:
         return True
     record = hall.lookups.get(key, now=now)
     return record is not None and record["case"] == case
-
-
-def release(hall: Hall, upload: str) -> None:
-    """Give up an upload that no case has taken: its file goes at once."""
-    if _taken(hall, upload, ""):
-        hall.uploads.delete(offered_key(upload))
-        hall.lookups.delete(_fact(upload))
 
 
 def each(uploads: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, int, str]]:

@@ -146,18 +146,6 @@ def test_a_verdict_is_about_the_content_that_was_scanned(api: Api) -> None:
     assert look(api, offer.upload)["state"] == "checking"
 
 
-def test_an_upload_can_be_given_up_until_a_case_has_it(api: Api) -> None:
-    given_up, handed_in = proof(api), proof(api)
-    uploads.release(api.hall, given_up)
-    uploads.release(api.hall, given_up)
-    assert api.get(f"/v1/uploads/{given_up}").status == 404
-    assert api.hall.uploads.get(uploads.offered_key(given_up)) is None
-    assert hand_in(api, given_up).faults == {f"/uploads/{PROOF}/0": "unknown_upload"}
-    assert hand_in(api, handed_in).status == 201
-    uploads.release(api.hall, handed_in)
-    assert api.hall.uploads.get(uploads.offered_key(handed_in)) is not None
-
-
 # --- handing in ---
 
 

@@ -182,6 +182,10 @@ SERVICE_RULES = {
         lambda service: service["materials"][0].pop("accepts"),
         "service.json#/materials/0: 'accepts' is a required property",
     ),
+    "an upload that can not be looked into": (
+        lambda service: service["materials"][0]["accepts"].append("image/heic"),
+        "service.json#/materials/0/accepts: no image/heic can be looked into",
+    ),
     "meta-schema: fraction of a fen": (
         lambda service: service["fee"]["lines"][0].update(amount=12.5),
         "service.json#/fee/lines/0/amount: 12.5 is not of type 'integer'",
