@@ -38,6 +38,14 @@ def put(answers: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]
     return dict(changed)
 
 
+def drop(answers: Mapping[str, Any], pointers: Iterable[str]) -> dict[str, Any]:
+    """New answers without these members of objects; what is not there already is passed over."""
+    changed: Any = answers
+    for pointer in pointers:
+        changed = _without(changed, split(pointer))
+    return dict(changed)
+
+
 def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Pointers of the single answers that were changed, added or taken away, in the order of the answers."""
     return [join(path) for path in _differences((), before, after)]
@@ -90,6 +98,17 @@ def _with(value: Any, tokens: tuple[str, ...], new: Any) -> Any:
     items = [*value, {}] if position == len(value) else list(value)
     items[position] = _with(items[position], rest, new)
     return items
+
+
+def _without(value: Any, tokens: tuple[str, ...]) -> Any:
+    token, rest = tokens[0], tokens[1:]
+    if isinstance(value, Mapping) and token in value:
+        kept = {name: below for name, below in value.items() if name != token}
+        return {**value, token: _without(value[token], rest)} if rest else kept
+    position = index(token)
+    if rest and is_array(value) and position is not None and position < len(value):
+        return [_without(below, rest) if at == position else below for at, below in enumerate(value)]
+    return value
 
 
 def _differences(path: tuple[str | int, ...], before: Any, after: Any) -> Iterator[tuple[str | int, ...]]:

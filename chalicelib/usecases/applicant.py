@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from chalicelib.domain.commands import Correct, Rate, Reschedule, Withdraw
 from chalicelib.domain.decide import decide
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.forms.pointers import BadPointer
-from chalicelib.forms.slices import diff, put
+from chalicelib.forms.slices import diff, drop, put
 from chalicelib.ports import Note, Submission, VersionTaken
 from chalicelib.usecases.execute import TRIES, Busy, Loaded, append, execute, load, make_note, make_submission
 from chalicelib.usecases.hall import Hall
@@ -22,15 +22,23 @@ BY = "applicant"
 Uploads = Mapping[str, Sequence[str]]
 
 
-def correct(hall: Hall, number: str, values: Mapping[str, Any], uploads: Uploads, language: str) -> Case:
+def correct(
+    hall: Hall,
+    number: str,
+    values: Mapping[str, Any],
+    uploads: Uploads,
+    language: str,
+    removed: Collection[str] = (),
+) -> Case:
     """Put right what was asked for, as a new submission that is valid as a whole.
 
-    ``values`` are by JSON Pointer into the answers. Raises the rule book's refusals (NotAllowed ``field_not_asked``),
-    Invalid ``unknown_pointer``, and InvalidAnswers with pointers like ``/answers/applicant/name``.
+    ``values`` are by JSON Pointer into the answers, ``removed`` are pointers of answers to take out. Raises the rule
+    book's refusals (NotAllowed ``field_not_asked``), Invalid ``unknown_pointer``, and InvalidAnswers with pointers like
+    ``/answers/applicant/name``.
     """
     for _ in range(TRIES):
         loaded = load(hall, number)
-        submission, command = _correction(hall, loaded, values, uploads, language)
+        submission, command = _correction(hall, loaded, values, uploads, language, removed)
         try:
             return append(hall, loaded.case, command, (submission,))
         except VersionTaken:
@@ -39,7 +47,12 @@ def correct(hall: Hall, number: str, values: Mapping[str, Any], uploads: Uploads
 
 
 def _correction(
-    hall: Hall, loaded: Loaded, values: Mapping[str, Any], uploads: Uploads, language: str
+    hall: Hall,
+    loaded: Loaded,
+    values: Mapping[str, Any],
+    uploads: Uploads,
+    language: str,
+    removed: Collection[str],
 ) -> tuple[Submission, Correct]:
     case = loaded.case
     if not loaded.record.submissions:
@@ -47,9 +60,10 @@ def _correction(
     before = loaded.record.submissions[-1]
     now = hall.now()
     # Asked before anything else, and of all that was sent: also of what would change nothing.
-    decide(case, Correct(at=now, by=BY, digest="", pointers=tuple(values), materials=tuple(uploads)))
+    named = (*values, *removed)
+    decide(case, Correct(at=now, by=BY, digest="", pointers=named, materials=tuple(uploads)))
     try:
-        answers = put(before.answers, values)
+        answers = put(drop(before.answers, removed), values)
     except BadPointer:
         raise Invalid("unknown_pointer", "/answers") from None
     _validate(hall, case, answers, uploads, before, language)

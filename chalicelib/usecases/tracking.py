@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from chalicelib.domain.case import Case, IssuedCertificate
+from chalicelib.domain.commands import Withdraw
+from chalicelib.domain.decide import decide
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.events import RefundOwed
 from chalicelib.domain.numbers import case_of_tracking
 from chalicelib.domain.service import Leg
 from chalicelib.usecases.execute import Loaded, load
@@ -35,6 +38,12 @@ def payment_state(case: Case) -> str:
 def refunded(case: Case) -> int:
     """What has been given back, in minor units."""
     return sum(refund.amount for refund in case.refunds if refund.state == "done")
+
+
+def refund_if_withdrawn(case: Case, now: datetime) -> int:
+    """What a withdrawal at this moment would give back, in minor units. Conflict ``already_decided``."""
+    events = decide(case, Withdraw(at=now, by="applicant", note=""))
+    return sum(event.amount for event in events if isinstance(event, RefundOwed))
 
 
 def promise_state(case: Case) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.web import apply, case, drafts, files, services, tracking, unknown, verify
+from chalicelib.web import apply, case, correct, drafts, files, own, ratings, services, tracking, unknown, verify
 from chalicelib.web.edge import Pages
 
 PAGES: tuple[Pages, ...] = (
@@ -11,7 +11,10 @@ PAGES: tuple[Pages, ...] = (
     drafts.pages,
     files.pages,
     tracking.pages,
+    own.pages,
     case.pages,
+    correct.pages,
+    ratings.pages,
     verify.pages,
     unknown.pages,
 )

@@ -39,6 +39,7 @@ def show(visit: Visit, number: str) -> Response:
         title=_title(visit, record),
         state=state_of(record, today),
         issued_on=record.issued_at.astimezone(zone).date(),
+        zone=zone,
     )
 
 

@@ -7,25 +7,29 @@ from datetime import timedelta
 
 import pytest
 
-from tests.api import LICENCE, RESIDENCE, Api
+from chalicelib.domain.case import Rating
+from chalicelib.usecases.execute import load
+from chalicelib.web import words
+from tests.api import LICENCE, RESIDENCE, Api, Json
 from tests.halls import MemoryHall
 from tests.web.browser import Browser, Page
 from tests.web.filling import PERSONAL, applied, as_case, stored
 from tests.web.test_pages import BOTH, hold_to_the_rules
 
 
-def enter(browser: Browser, hall: MemoryHall, tracking: str) -> Page:
-    browser.open(f"/t/{tracking}/case")
-    page = browser.press(name="")
+def enter(browser: Browser, hall: MemoryHall, tracking: str, room: str = "") -> Page:
+    """Past the door, to the case or a page below it."""
+    browser.open(f"/t/{tracking}/case/{room}".rstrip("/"))
+    page = press_form(browser, f"/t/{tracking}/case/code")
     assert page.control("code")
     page.fill({"code": Api(hall).code_sent()})
     return press_form(browser, f"/t/{tracking}/case/session")
 
 
 def press_form(browser: Browser, action: str) -> Page:
-    """The button of the form with this address."""
+    """The last button of the form with this address: the one that sends it."""
     form = browser.page.document.one("form", action=action)
-    return browser.press(form.one("button").text)
+    return browser.press(form.all("button")[-1].text)
 
 
 @BOTH
@@ -77,8 +81,9 @@ def test_codes_cannot_be_asked_for_without_end(browser: Browser, hall: MemoryHal
         assert browser.press("Send me a code").status == 200
     browser.open(f"/t/{tracking}/case")
     page = browser.press("Send me a code")
-    assert page.status == 429
+    assert (page.status, list(page.errors), page.heading) == (429, ["send"], "See your case")
     assert page.headers["retry-after"] == "600"
+    hold_to_the_rules(page, "en")
 
 
 def test_a_session_ends_with_its_time_and_when_its_owner_leaves(browser: Browser, hall: MemoryHall) -> None:
@@ -107,38 +112,74 @@ def test_the_session_of_one_case_opens_no_other(browser: Browser, hall: MemoryHa
     assert browser.open(f"/t/{second}/case").heading == "See your case"
 
 
-def test_an_application_is_withdrawn(browser: Browser, hall: MemoryHall) -> None:
+@BOTH
+def test_an_application_is_withdrawn_after_what_that_means_was_said(
+    browse: Callable[..., Browser], hall: MemoryHall, language: str
+) -> None:
+    browser, api = browse(language), Api(hall)
     tracking = applied(browser, hall)
-    page = enter(browser, hall, tracking).fill({"reason": "<b>no longer needed</b>"})
-    page = browser.press("Withdraw")
-    assert "withdrawn" in page.text
-    assert Api(hall).track(as_case(hall, tracking))["status"] == "withdrawn"
-    assert not page.document.all("form", action=f"/t/{tracking}/case/withdrawal")
+    api.pay(as_case(hall, tracking))
+    page = enter(browser, hall, tracking, "withdrawal")
+    hold_to_the_rules(page, language)
+    assert words.say("case.withdraw.refund", language, amount="¥10.00") in page.text
+    assert words.say("case.withdraw.originals", language) not in page.text
+    assert page.document.all("a", href=f"/t/{tracking}/case")
+    page.fill({"reason": "<b>no longer needed</b>"})
+    page = press_form(browser, f"/t/{tracking}/case/withdrawal")
+    assert words.say("case.done.withdrawal", language) in page.text
+    assert api.track(as_case(hall, tracking))["status"] == "withdrawn"
+    assert not page.document.all("a", href=f"/t/{tracking}/case/withdrawal")
+    assert browser.open(f"/t/{tracking}/case/withdrawal").address == f"/t/{tracking}/case"
 
 
 def test_withdrawing_what_is_decided_already_says_why_not(browser: Browser, hall: MemoryHall) -> None:
     api, tracking = Api(hall), applied(browser, hall)
     case = as_case(hall, tracking)
     api.pay(case)
-    enter(browser, hall, tracking).fill({"reason": "kept"})
+    enter(browser, hall, tracking, "withdrawal").fill({"reason": "kept"})
     api.decide(case, "verify-residence", "public-security")
     page = browser.press("Withdraw")
-    assert (page.status, page.errors) == (422, {"withdrawal": "The case has been decided already"})
+    assert (page.status, page.errors) == (422, {"reason": "The case has been decided already"})
     assert page.value("reason") == ["kept"]
     hold_to_the_rules(page, "en")
 
 
 def test_the_courier_is_asked_for_another_time(browser: Browser, hall: MemoryHall) -> None:
     tracking = applied(browser, hall, LICENCE)
-    page = enter(browser, hall, tracking)
+    page = enter(browser, hall, tracking, "pickup-window")
+    hold_to_the_rules(page, "en")
     later = page.options("window")[-1]
+    page = browser.press("Change the time")
+    assert (page.status, page.errors) == (422, {"window": "Choose a pickup time"})
+    assert page.document.one("title").text.startswith("Error: ")
+    hold_to_the_rules(page, "en")
     page.fill({"window": later})
     page = browser.press("Change the time")
     assert "pickup time is changed" in page.text
     assert "At present: Monday, 30 November 2026, 18:00–20:00" in page.text
+
+
+def test_a_time_that_has_passed_meanwhile_is_refused(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall, LICENCE)
+    page = enter(browser, hall, tracking, "pickup-window")
+    page.fill({"window": page.options("window")[0]})
+    hall.clock.advance(timedelta(days=1))
+    session = Api(hall).session(as_case(hall, tracking))
+    browser.cookies["case", f"/t/{tracking}/case"] = session
     page = browser.press("Change the time")
     assert (page.status, list(page.errors)) == (422, ["window"])
-    hold_to_the_rules(page, "en")
+
+
+def test_once_the_courier_has_called_there_is_no_time_to_change(browser: Browser, hall: MemoryHall) -> None:
+    api, tracking = Api(hall), applied(browser, hall, LICENCE)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    api.decide(case, "pre-check", "market-regulation")
+    page = enter(browser, hall, tracking)
+    assert page.document.all("a", href=f"/t/{tracking}/case/pickup-window")
+    api.move(f"{case['case']}-pickup-1", "picked_up")
+    assert browser.open(f"/t/{tracking}/case/pickup-window").address == f"/t/{tracking}/case"
+    assert browser.open(f"/t/{tracking}/slip").address == f"/t/{tracking}"
 
 
 @BOTH
@@ -184,8 +225,54 @@ def test_fields_that_were_not_marked_stay_as_they_are(browser: Browser, hall: Me
     assert (answers["applicant"]["name"], answers["purpose"]) == ("李四", "school")
 
 
+def test_what_was_written_before_stands_beside_each_field(browser: Browser, hall: MemoryHall) -> None:
+    tracking = to_correct(browser, hall, "/applicant/name", "/residence/address")
+    page = browser.open(f"/t/{tracking}/case/correction")
+    assert "You wrote: 张三" in page.document.one("div", id="applicant-name-hint").text
+    assert "You wrote: 样例路 1 号 101 室" in page.text
+    page.fill({"/applicant/name": "李四"})
+    page = browser.press(name="lang", value="zh-CN")
+    assert page.status == 200
+    assert "您原来填写：张三" in page.text
+    assert page.value("/applicant/name") == ["李四"]
+
+
+def test_an_answer_that_may_be_left_out_can_be_emptied(browser: Browser, hall: MemoryHall) -> None:
+    tracking = to_correct(browser, hall, "/residence/address/postcode", "/applicant/name")
+    browser.open(f"/t/{tracking}/case/correction").fill({"/residence/address/postcode": "200030"})
+    assert browser.press("Send the correction").status == 200
+    assert stored(hall)[0]["residence"]["address"]["postcode"] == "200030"
+    case = as_case(hall, tracking)
+    asked = {"reason": "x", "pointers": ["/residence/address/postcode"]}
+    Api(hall).decide(case, "verify-residence", "public-security", "correct", **asked)
+    browser.open(f"/t/{tracking}/case/correction").fill({"/residence/address/postcode": ""})
+    assert browser.press("Send the correction").status == 200
+    (answers,) = stored(hall)
+    assert "postcode" not in answers["residence"]["address"]
+    assert answers["applicant"]["name"] == "张三"
+    assert Api(hall).track(case)["status"] == "in_review"
+
+
+def test_a_correction_sent_twice_leads_to_the_case(browser: Browser, hall: MemoryHall) -> None:
+    tracking = to_correct(browser, hall, "/applicant/name")
+    page = browser.open(f"/t/{tracking}/case/correction").fill({"/applicant/name": "李四"})
+    browser.press("Send the correction")
+    browser.page = page
+    assert browser.press("Send the correction").address == f"/t/{tracking}/case"
+
+
+def to_correct(browser: Browser, hall: MemoryHall, *pointers: str) -> str:
+    """A case of which these were marked, past its door."""
+    api, tracking = Api(hall), applied(browser, hall)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    api.decide(case, "verify-residence", "public-security", "correct", reason="请核对", pointers=list(pointers))
+    enter(browser, hall, tracking)
+    return tracking
+
+
 @BOTH
-def test_a_finished_case_is_rated_once_for_each_department(
+def test_a_finished_case_is_rated_for_each_department_and_for_the_whole_way(
     browse: Callable[..., Browser], hall: MemoryHall, language: str
 ) -> None:
     browser, api = browse(language), Api(hall)
@@ -195,16 +282,47 @@ def test_a_finished_case_is_rated_once_for_each_department(
     api.decide(case, "verify-residence", "public-security", "reject", reason="不住在此处")
     page = enter(browser, hall, tracking)
     assert "不住在此处" in page.text
+    page = browser.open(page.document.one("a", href=f"/t/{tracking}/case/ratings")["href"])
+    hold_to_the_rules(page, language)
     action = f"/t/{tracking}/case/ratings"
-    page.fill({"comment": "很好"})
+    page.fill({"comment-stars-public-security": "很好"})
     page = press_form(browser, action)
     assert (page.status, list(page.errors)) == (422, ["stars-public-security"])
-    assert page.value("comment") == ["很好"]
+    assert page.value("comment-stars-public-security") == ["很好"]
     hold_to_the_rules(page, language)
-    page.fill({"stars": "4"})
+    page.fill({"stars-public-security": "4"})
     page = press_form(browser, action)
-    assert page.status == 200
+    assert words.say("case.done.rating", language) in page.text
+    assert words.say("stars.4", language) in page.text
+    assert "很好" in page.text
+    assert page.questions == ["stars", "comment-stars"]
+    hold_to_the_rules(page, language)
+    page.fill({"stars": "5"})
+    page = press_form(browser, action)
     assert not page.document.all("form", action=action)
+    assert [(rating.department, rating.stars) for rating in ratings(hall, case)] == [("public-security", 4), ("", 5)]
+    assert words.say("rating.whole", language) in browser.open(f"/t/{tracking}/case").text
+
+
+def test_a_rating_sent_twice_counts_once(browser: Browser, hall: MemoryHall) -> None:
+    api, tracking = Api(hall), applied(browser, hall)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    api.decide(case, "verify-residence", "public-security", "reject", reason="不住在此处")
+    page = enter(browser, hall, tracking, "ratings").fill({"stars-public-security": "1", "stars": "2"})
+    press_form(browser, f"/t/{tracking}/case/ratings")
+    browser.page = page
+    assert press_form(browser, f"/t/{tracking}/case/ratings").status == 422  # nothing is left to rate
+    assert len(ratings(hall, case)) == 2
+
+
+def test_a_case_under_way_is_not_rated_yet(browser: Browser, hall: MemoryHall) -> None:
+    tracking = applied(browser, hall)
+    assert enter(browser, hall, tracking, "ratings").address == f"/t/{tracking}/case"
+
+
+def ratings(hall: MemoryHall, case: Json) -> tuple[Rating, ...]:
+    return load(hall, case["case"]).case.ratings
 
 
 def test_answers_that_were_erased_are_said_to_be(browser: Browser, hall: MemoryHall) -> None:
@@ -218,4 +336,6 @@ def test_answers_that_were_erased_are_said_to_be(browser: Browser, hall: MemoryH
 
 def test_the_service_without_pickup_offers_no_other_window(browser: Browser, hall: MemoryHall) -> None:
     tracking = applied(browser, hall, RESIDENCE)
-    assert not enter(browser, hall, tracking).control("window")
+    page = enter(browser, hall, tracking, "pickup-window")
+    assert page.address == f"/t/{tracking}/case"
+    assert not page.document.all("a", href=f"/t/{tracking}/case/pickup-window")
