@@ -14,6 +14,7 @@ content is copied to where the desk reads.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ FORM_OPEN = timedelta(hours=1)  # for the file itself on a page without a script
 OFFER_OPEN = timedelta(days=15)  # for the form that names it: longer than a draft is kept
 FORM_BYTES = 50 * 1024 * 1024  # the page says what is too large, not the store
 ANY_TYPE = "application/octet-stream"
+_ID_BYTES = 18
+_ID = re.compile(r"[A-Za-z0-9_-]{24}")  # of so many bytes
+
 # The scanner's verdicts, and why a file is refused for them. What is locked with a password can't be looked into.
 CLEAN, INFECTED, LOCKED = "clean", "infected", "locked"
 VERDICTS: Mapping[str, str] = {CLEAN: "", INFECTED: "file_infected", LOCKED: "file_protected"}
@@ -100,7 +104,7 @@ def offer_form(hall: Hall, service: str, material: str, back: str) -> Offer:
 
 
 def _offer(hall: Hall, service: str, terms: Mapping[str, Any], open_for: timedelta, **post: Any) -> Offer:
-    upload, now = secrets.token_urlsafe(18), hall.now()
+    upload, now = secrets.token_urlsafe(_ID_BYTES), hall.now()
     offered = {"service": service, "material": terms["code"]}
     offered |= {name: terms[name] for name in ("accepts", "max_bytes")}
     hall.lookups.put(_fact(upload), offered, expires=now + OFFER_OPEN)
@@ -135,10 +139,15 @@ def look(hall: Hall, upload: str) -> Looked:
 
     NotFound ``unknown_upload``: it was never offered, or so long ago that it is forgotten.
     """
-    offered = hall.lookups.get(_fact(upload), now=hall.now())
+    offered = _offered(hall, upload)
     if offered is None:
         raise NotFound("unknown_upload")
     return _look(hall, upload, offered)
+
+
+def _offered(hall: Hall, upload: str) -> Mapping[str, Any] | None:
+    """What an upload was offered for. An id that was never ours is no key of any fact."""
+    return hall.lookups.get(_fact(upload), now=hall.now()) if _ID.fullmatch(upload) else None
 
 
 def _look(hall: Hall, upload: str, offered: Mapping[str, Any]) -> Looked:
@@ -241,7 +250,7 @@ def upload_faults(
 
 def _code(hall: Hall, service: str, material: str, upload: str) -> str:
     """Why an upload can't be handed in for this material; "" when it can."""
-    offered = hall.lookups.get(_fact(upload), now=hall.now())
+    offered = _offered(hall, upload)
     if offered is None or (offered["service"], offered["material"]) != (service, material):
         return "unknown_upload"
     looked = _look(hall, upload, offered)

@@ -82,7 +82,16 @@ def test_a_hall_without_a_scanner_waits_for_none(api: Api) -> None:
     assert look(api, proof(api))["state"] == "clean"
 
 
-@pytest.mark.parametrize("upload", ["made-up", "x" * 300, "%23", "a%2Fb", "..", "张三"])
+@pytest.mark.parametrize("fact", ["content", "case"])
+def test_no_fact_of_an_upload_is_an_upload(api: Api, fact: str) -> None:
+    upload = proof(api)
+    assert hand_in(api, upload).status == 201
+    assert api.get(f"/v1/uploads/{upload}%23{fact}").code == "unknown_upload"
+    again = hand_in(api, f"{upload}#{fact}", key="key-00000002")
+    assert again.faults == {f"/uploads/{PROOF}/0": "unknown_upload"}
+
+
+@pytest.mark.parametrize("upload", ["made-up", "x" * 24, "x" * 3000, "%23", "a%2Fb", "..", "张三"])
 def test_an_upload_that_was_never_offered_is_not_there(api: Api, upload: str) -> None:
     answer = api.get(f"/v1/uploads/{upload}")
     assert (answer.status, answer.code) == (404, "unknown_upload")
