@@ -97,9 +97,9 @@ def test_the_table_tells_neither_what_was_filled_in_nor_whose_it_is_nor_its_addr
     draft = drafts.save(hall, a_draft(hall))
     drafts.send_address(hall, draft, PHONE, "en")
     drafts.send_code(hall, draft, "en")
-    stored = repr(hall.lookups._records)
+    stored = "\n".join(f"{key} {record.value.decode()}" for key, record in hall.lookups._records.items())
     assert "sealed" in stored
-    secrets = (draft.id, draft.key, NAME, repr(NAME)[1:-1], NUMBER, "applicant", RESIDENCE, "photo")
+    secrets = (draft.id, draft.key, NAME, NUMBER, "applicant", RESIDENCE, "photo")
     assert [word for word in (*secrets, drafts.token(hall, draft.id)) if word in stored] == []
 
 

@@ -14,6 +14,8 @@ import pytest
 from chalicelib.domain.commit import commit_to_json
 from chalicelib.domain.due import Step
 from chalicelib.logs import JsonFormatter, logger
+from chalicelib.usecases import drafts
+from chalicelib.usecases.drafts import Draft
 from chalicelib.usecases.execute import load
 from tests.api import APPLICANT, LICENCE, LICENCE_ANSWERS, PAPERS, RESIDENCE, RESIDENCE_ANSWERS, Api, Json, api_over
 from tests.halls import COURIER, MemoryHall
@@ -127,6 +129,22 @@ def test_neither_do_lines_of_the_desk_steps_payments_and_the_inbox(witness: Witn
     assert f"https://hall.example/t/{case['tracking']}" in given
     assert Step.__name__ in given
     assert found_in(given) == []
+
+
+@pytest.mark.parametrize("way", [the_whole_way, the_way_back])
+def test_neither_do_small_records_though_a_draft_is_among_them(witness: Witness, way: Any) -> None:
+    hall = witness.hall
+    fields = {f"/{number}": [value] for number, value in enumerate(PERSONAL)}
+    draft = Draft(drafts.new_id(), LICENCE, "1", "zh-CN", fields, "key-00000001", {}, hall.now(), "+8613800000000")
+    drafts.send_code(hall, drafts.save(hall, draft), "zh-CN")
+    way(witness.api)
+    records = "\n".join(f"{key} {record.value.decode()}" for key, record in hall.lookups._records.items())
+    assert "sealed" in records
+    assert found_in(records) == []
+    assert found_in(witness.log.getvalue()) == []
+    kept = drafts.load(hall, draft.id)
+    assert kept is not None
+    assert kept.fields == fields
 
 
 @pytest.mark.parametrize("way", [the_whole_way, the_way_back])
