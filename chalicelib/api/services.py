@@ -67,8 +67,9 @@ def offer_upload(call: Call) -> Response:
     from chalicelib.usecases import uploads
 
     wanted = call.json()
+    size, version = int(wanted["size"]), wanted.get("version") or None
     offer = uploads.offer_upload(
-        call.hall, wanted["service"], wanted["material"], wanted["content_type"], int(wanted["size"])
+        call.hall, wanted["service"], wanted["material"], wanted["content_type"], size, version
     )
     post = {"url": offer.url, "fields": dict(offer.fields)}
     expires_at = instant(offer.expires_at, call.hall.calendar.zone)

@@ -67,7 +67,8 @@ REQUESTS: Mapping[str, Shape] = {
             "filename": _text(255),
             "content_type": _text(100),
             "size": {"description": "Bytes", "type": "integer", "minimum": 0, "maximum": 2**40},
-        }
+        },
+        {"version": {"description": "For a case that was opened under an older one", **_text(4)}},
     ),
     "CaseRequest": _object(
         {"service": CODE, "answers": ANSWERS}, {"version": _text(4), "language": _text(35), "uploads": UPLOADS}

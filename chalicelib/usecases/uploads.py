@@ -77,13 +77,15 @@ MISSING = Looked("refused", "file_missing")  # handed in, and gone since
 # --- places for files ---
 
 
-def offer_upload(hall: Hall, service: str, material: str, content_type: str, size: int) -> Offer:
-    """A place for one file of a material, held to this type and size by the store itself.
+def offer_upload(
+    hall: Hall, service: str, material: str, content_type: str, size: int, version: str | None = None
+) -> Offer:
+    """A place for one file of a material, held to this type and size by the store itself. ``version`` None: the newest.
 
     Raises Invalid ``unknown_material``, ``file_type_not_accepted``, ``file_too_large``, ``file_empty``; the catalogue's
     UnknownService. The file's name is not kept: it may tell who somebody is.
     """
-    terms = _material(hall, service, material)
+    terms = _material(hall, service, version, material)
     if content_type not in terms["accepts"]:
         raise Invalid("file_type_not_accepted", "/content_type")
     if size > terms["max_bytes"]:
@@ -93,13 +95,13 @@ def offer_upload(hall: Hall, service: str, material: str, content_type: str, siz
     return _offer(hall, service, terms, POST_OPEN, content_type=content_type, size=size)
 
 
-def offer_form(hall: Hall, service: str, material: str, back: str) -> Offer:
+def offer_form(hall: Hall, service: str, material: str, back: str, version: str | None = None) -> Offer:
     """A place for one file that a page without a script posts, and that leads the browser ``back``.
 
     It takes whatever comes, so that the page can say what is wrong with it (``look``). Raises Invalid
     ``unknown_material``, the catalogue's UnknownService.
     """
-    terms = _material(hall, service, material)
+    terms = _material(hall, service, version, material)
     return _offer(hall, service, terms, FORM_OPEN, content_type=ANY_TYPE, size=FORM_BYTES, least=0, back=back)
 
 
@@ -122,8 +124,8 @@ def kept_key(case: str, upload: str) -> str:
     return f"kept/{case}/{upload}"
 
 
-def _material(hall: Hall, service: str, material: str) -> Mapping[str, Any]:
-    definition = hall.catalogue.definition(service, None, "en")
+def _material(hall: Hall, service: str, version: str | None, material: str) -> Mapping[str, Any]:
+    definition = hall.catalogue.definition(service, version, "en")
     for terms in definition.get("materials", ()):
         if terms["code"] == material and terms.get("upload"):
             found: Mapping[str, Any] = terms

@@ -199,6 +199,7 @@ def test_an_upload_of_another_material_is_refused(api: Api) -> None:
     ("changes", "code", "pointer"),
     [
         ({"service": "unheard-of"}, "unknown_service", None),
+        ({"version": "99"}, "unknown_service", None),
         ({"material": "unheard-of"}, "unknown_material", "/material"),
         ({"content_type": "text/html"}, "file_type_not_accepted", "/content_type"),
         ({"size": 10485761}, "file_too_large", "/size"),
