@@ -59,6 +59,8 @@ class Filling:
 
         ``draft`` is what it was opened from.
         """
+        if self.materials:
+            self.visit.allow("connect-src", self.visit.hall.uploads.origin)  # files go straight there
         more = {"errors": errors or {}, "unseen": unseen or {}, "draft": draft, "contents": self.contents}
         return self._page("apply.html", status, **more)
 

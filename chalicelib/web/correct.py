@@ -50,6 +50,8 @@ class Correcting:
     def ask(self, errors: Mapping[str, str] | None = None) -> Response:
         """The page. ``errors`` by pointer of the form, or by the name of a material's fields."""
         visit, form = self.visit, replace(self.form, only=self.asked)
+        if self.materials:
+            visit.allow("connect-src", visit.hall.uploads.origin)  # files go straight there
         return visit.page(
             "correction.html",
             422 if errors else 200,

@@ -132,3 +132,8 @@ def test_the_language_link_of_a_refused_form_leads_back_to_the_form(ask: Callabl
     answer = ask("POST", "/t/X/case/ratings", Sec_Fetch_Site="same-origin", Referer=sent_from)
     assert 'href="/t/X/case?lang=en"' in answer.body.decode()
     assert 'href="/t/X/case?lang=zh-CN"' not in answer.body.decode()
+
+
+def test_a_page_that_takes_files_may_send_them_to_the_store(browser: Browser, hall: MemoryHall) -> None:
+    page = browser.open(f"/services/{RESIDENCE}/apply")
+    assert policy_of(page.headers["content-security-policy"])["connect-src"] == f"'self' {hall.uploads.origin}"
