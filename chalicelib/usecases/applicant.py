@@ -16,7 +16,7 @@ from chalicelib.ports import Note, Submission, VersionTaken
 from chalicelib.usecases.execute import TRIES, Busy, Loaded, append, execute, load, make_note, make_submission
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.submit import InvalidAnswers, window_from_json
-from chalicelib.usecases.uploads import take, upload_faults
+from chalicelib.usecases.uploads import left_out, take, upload_faults
 
 BY = "applicant"
 Uploads = Mapping[str, Sequence[str]]
@@ -87,6 +87,8 @@ def _validate(
     kept = {file.upload for file in case.kept}
     known = {material: [upload for upload in ids if upload in kept] for material, ids in before.uploads.items()}
     faults += upload_faults(hall, case.service, uploads, language, known) or take(hall, case.number, uploads, language)
+    if case.open_correction and case.open_correction.refused:
+        faults += left_out(case.service, case.open_correction.materials, uploads, language)
     if faults:
         raise InvalidAnswers(faults)
 

@@ -250,6 +250,14 @@ def upload_faults(
     return found
 
 
+def left_out(
+    service: Service, materials: Sequence[str], uploads: Mapping[str, Sequence[str]], language: str
+) -> list[Fault]:
+    """Those of the materials that the service can't do without, and that no file stands for any more."""
+    needed = [terms.code for terms in service.materials if terms.code in materials and terms.required]
+    return [_fault(f"/uploads/{code}", "file_missing", language) for code in needed if not uploads.get(code)]
+
+
 def _code(hall: Hall, service: str, material: str, upload: str) -> str:
     """Why an upload can't be handed in for this material; "" when it can."""
     offered = _offered(hall, upload)

@@ -279,6 +279,16 @@ def test_a_material_that_is_not_needed_can_be_left_out_when_its_file_was_refused
     assert (api.track(case)["tasks"][0]["state"], seen(api, case)) == ("open", ())
 
 
+def test_a_material_that_is_needed_can_not_be_left_out_when_its_file_was_refused(api: Api) -> None:
+    upload = api.uploaded(LICENCE, "old-licence", picture())
+    case = api.opened(LICENCE, uploads={"old-licence": [upload]})
+    scan(api, upload, INFECTED)
+    api.hall.drain()
+    path = f"/v1/cases/{case['case']}/corrections"
+    refused = api.post(path, {"uploads": {"old-licence": []}}, api.session(case))
+    assert refused.faults == {"/uploads/old-licence": "file_missing"}
+
+
 def test_a_file_that_vanished_after_it_was_handed_in_is_asked_for_anew(api: Api) -> None:
     case = hand_in(api, upload := proof(api)).json
     api.hall.uploads.delete(uploads.offered_key(upload))
