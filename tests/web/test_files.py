@@ -10,9 +10,11 @@ import pytest
 from chalicelib.usecases import drafts, uploads
 from chalicelib.usecases.drafts import Draft
 from chalicelib.web import files
+from tests.api import Api
 from tests.files import EXECUTABLES, document, infected, picture
 from tests.halls import MemoryHall
 from tests.web.browser import Browser, Page
+from tests.web.test_case_pages import enter
 
 SERVICE, MATERIAL = "residence-certificate", "proof-of-address"
 APPLY = f"/services/{SERVICE}/apply"
@@ -169,3 +171,96 @@ def test_a_draft_does_not_grow_by_looking(hall: MemoryHall, applicant: Browser) 
         applicant.open(PLACE)
     send(hall, applicant, picture())
     assert len(added(hall, applicant)) == 1
+
+
+# --- another file for a case ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tracking(hall: MemoryHall) -> str:
+    """Of a case whose only file was infected."""
+    hall.scans_uploads = True
+    api = Api(hall)
+    upload = api.uploaded(SERVICE, MATERIAL, infected(picture()))
+    case = api.opened(SERVICE, uploads={MATERIAL: [upload]})
+    api.pay(case)
+    judge(hall, upload, "infected")
+    assert api.track(case)["status"] == "awaiting_correction"
+    return str(case["tracking"])
+
+
+def judge(hall: MemoryHall, upload: str, verdict: str) -> None:
+    """The scanner speaks, and the hall goes on."""
+    uploads.record_scan(hall, upload, verdict, uploads.look(hall, upload).etag)
+    hall.drain()
+
+
+@pytest.fixture
+def corrector(hall: MemoryHall, browser: Browser, tracking: str) -> Browser:
+    """The applicant, who was let in and wants to add another file."""
+    enter(browser, hall, tracking)
+    browser.open(f"/t/{tracking}/case/correction")
+    browser.press(name="_files", value=MATERIAL)
+    assert browser.page.address == f"/t/{tracking}/case/correction/files/{MATERIAL}"
+    return browser
+
+
+def without_the_session(browser: Browser) -> None:
+    """As browsers come back from the store: what is SameSite=Strict stays at home."""
+    kept = {place: value for place, value in browser.cookies.items() if place[0] != "case"}
+    browser.cookies.clear()
+    browser.cookies.update(kept)
+
+
+def test_another_file_is_added_though_the_session_stays_at_home(
+    hall: MemoryHall, corrector: Browser, tracking: str
+) -> None:
+    session = dict(corrector.cookies)
+    without_the_session(corrector)
+    page = send(hall, corrector, picture())
+    home = f"/t/{tracking}/case/correction#uploads-{MATERIAL}"
+    assert page.status == 200
+    assert page.document.one("meta", http_equiv="refresh")["content"] == f"0; url={home}"
+    assert page.document.all("a", href=home)
+    corrector.cookies.update(session)
+    (upload,) = corrector.open(home).value(f"_uploads/{MATERIAL}")
+    judge(hall, upload, "clean")
+    form = corrector.page.document.one("form", action=f"/t/{tracking}/case/correction")
+    (sends,) = (button.text for button in form.all("button") if not button["name"])
+    corrector.press(sends)
+    hall.drain()
+    assert Api(hall).track({"tracking": tracking})["status"] == "in_review"
+
+
+def test_a_second_bad_file_is_told_before_it_is_sent(hall: MemoryHall, corrector: Browser, tracking: str) -> None:
+    session = dict(corrector.cookies)
+    without_the_session(corrector)
+    page = send(hall, corrector, document(password="secret"))
+    assert page.status == 422
+    assert WORDS["file_protected"][0] in page.document.one("div", class_="govuk-error-summary").text
+    corrector.cookies.update(session)
+    assert not corrector.open(f"/t/{tracking}/case/correction").document.all("input", name=f"_uploads/{MATERIAL}")
+
+
+def test_the_cookie_of_a_correction_opens_nothing_else(hall: MemoryHall, corrector: Browser, tracking: str) -> None:
+    without_the_session(corrector)
+    assert corrector.cookies.keys() == {("correction", f"/t/{tracking}/case/correction")}
+    (cookie,) = {c for c in corrector.set_cookies if c.startswith("correction=")}
+    assert {"HttpOnly", "SameSite=Lax", "Secure"} <= set(cookie.split("; "))
+    assert corrector.open(f"/t/{tracking}/case/correction").heading == "See your case"
+    assert corrector.open(f"/t/{tracking}/case").heading == "See your case"
+    assert "张三" not in corrector.open(f"/t/{tracking}/case/correction/files/{MATERIAL}").text
+
+
+def test_without_a_correction_under_way_no_file_is_taken(hall: MemoryHall, browser: Browser, tracking: str) -> None:
+    place = f"/t/{tracking}/case/correction/files/{MATERIAL}"
+    assert browser.open(place).heading == "See your case"
+    page = browser.open(f"{place}/arrived?key=offered/one")
+    assert "no longer valid" in page.heading
+    assert browser.cookies == {}
+
+
+def test_no_file_is_taken_for_what_was_not_asked_for(corrector: Browser, tracking: str) -> None:
+    page = corrector.open(f"/t/{tracking}/case/correction/files/deed")
+    assert page.address.startswith(f"/t/{tracking}/case/correction")
+    assert not page.document.all("input", type="file")
