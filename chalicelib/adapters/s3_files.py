@@ -29,11 +29,15 @@ _TRIES = 3
 
 @cache
 def s3_client() -> S3Client:
-    """One for all buckets. Signature version 4, which presigned posts need in every region."""
+    """One for all buckets. Signature version 4, which presigned posts need in every region, and the buckets' own hosts
+    there: the host of all regions redirects a browser's post, for hours after a bucket was made, to where no page's
+    policy lets it go.
+    """
     return boto3.client(
         "s3",
         config=Config(
             signature_version="s3v4",
+            s3={"addressing_style": "virtual"},
             connect_timeout=2,
             read_timeout=10,
             retries={"mode": "standard", "total_max_attempts": 3},

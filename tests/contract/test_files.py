@@ -15,7 +15,7 @@ import urllib3
 from botocore.config import Config
 
 from chalicelib.adapters.memory import MemoryFiles
-from chalicelib.adapters.s3_files import S3Files
+from chalicelib.adapters.s3_files import S3Files, s3_client
 from chalicelib.ports import Files, VendorRejected
 from infra.local.cloud import REGION
 from tests.support import count_requests
@@ -219,3 +219,19 @@ def test_each_thing_is_one_request_but_for_a_second_writer(s3: Any) -> None:
 def test_a_bucket_that_is_not_there_is_refused_by_name(s3: Any) -> None:
     with pytest.raises(VendorRejected, match="NoSuchBucket"):
         S3Files("nowhere-at-all", s3).get(KEY)
+
+
+def test_a_presigned_address_is_of_the_bucket_s_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "ap-east-1",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    files = S3Files("doorstep-uploads", s3_client.__wrapped__())
+    host = "https://doorstep-uploads.s3.ap-east-1.amazonaws.com"
+    address, _ = files.upload_post("offered/one", content_type=PDF, size=1, seconds=1)
+    assert (files.origin, address.rstrip("/")) == (host, host)
+    assert files.url("kept/one", seconds=1, filename="one.pdf").startswith(f"{host}/kept/one?")
