@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.local.demo import Hall, Walk
+from tests.chromium import chromium
 from tests.e2e.backstage import Backstage
 from tests.e2e.halls import PATIENCE_S, OneHall, free_ports
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _shared = pytest.StashKey[OneHall]()
 
@@ -33,6 +37,12 @@ def one_hall(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
     pytestconfig.stash[_shared] = shared
     yield shared
     shared.close()
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

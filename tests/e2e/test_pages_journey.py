@@ -14,7 +14,7 @@ import pytest
 
 from infra.local.demo import ADDRESS, ANSWERS, Hall, Walk
 from infra.local.layout import ROOT
-from tests.chromium import PHONE, SMALL_PHONE, chromium, needs_chromium
+from tests.chromium import PHONE, SMALL_PHONE, needs_chromium
 from tests.e2e.applicant import Applicant
 from tests.files import document, picture
 
@@ -28,12 +28,6 @@ BUSINESS = ANSWERS[SERVICE]["business"]
 WRONG, RIGHT = "日用百货销售", "日用百货销售；文具零售"
 
 pytestmark = [pytest.mark.hall, needs_chromium]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +49,12 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
 
 
 @pytest.fixture
-def begin(browser: Browser, door: Hall) -> Iterator[Callable[..., Applicant]]:
+def begin(chrome: Browser, door: Hall) -> Iterator[Callable[..., Applicant]]:
     """Somebody with a phone of this size and language, with or without scripts."""
     contexts = []
 
     def begin(language: str, size: str, scripts: bool) -> Applicant:
-        context = browser.new_context(viewport=SIZES[size], java_script_enabled=scripts, locale=language)
+        context = chrome.new_context(viewport=SIZES[size], java_script_enabled=scripts, locale=language)
         contexts.append(context)
         pictures = PICTURES / f"{language}-{size}-{'scripts' if scripts else 'plain'}"
         return Applicant(context.new_page(), door.addresses["hall"], pictures, scripts)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.local.demo import Hall
 from tests.bench.lighthouse import FORM, LEAST, STEADY, audit, tracking_page
-from tests.chromium import PATIENCE_MS, PHONE, chromium, needs_chromium
+from tests.chromium import PATIENCE_MS, PHONE, needs_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -20,12 +19,6 @@ MOST_BYTES = {"form": 45_000, "tracking": 35_000}
 pytestmark = [pytest.mark.hall, needs_chromium]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def address(door: Hall, page: str) -> str:
     return f"{door.addresses['hall']}{FORM}" if page == "form" else tracking_page(door)
@@ -33,8 +26,8 @@ def address(door: Hall, page: str) -> str:
 
 @pytest.mark.parametrize("page", MOST_BYTES)
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
-def test_a_page_with_all_its_files_is_light(browser: Browser, address: str, page: str, language: str) -> None:
-    context = browser.new_context(viewport=PHONE, locale=language)
+def test_a_page_with_all_its_files_is_light(chrome: Browser, address: str, page: str, language: str) -> None:
+    context = chrome.new_context(viewport=PHONE, locale=language)
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE_MS)
     wire = context.new_cdp_session(opened)
