@@ -14,6 +14,18 @@ from chalicelib.forms.validation import compiled
 
 _FOREIGN = ("$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "unevaluatedProperties", "unevaluatedItems", "enum")
 _CONDITIONS = ("if", "then", "else", "not", "contains", "allOf", "anyOf", "dependentSchemas")
+_OPEN = ("additionalProperties", "patternProperties")
+_TELLING = frozenset({"$ref", "enum", "const", "oneOf", "anyOf", "allOf", "x-part"})
+_INFERRED = frozenset({
+    "properties", "required", "additionalProperties", "patternProperties", "propertyNames", "items", "prefixItems",
+    "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "multipleOf",
+})  # fmt: skip
+_KNOWN = _TELLING | _INFERRED | {
+    "type", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "if", "then",
+    "else", "not", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems", "minProperties",
+    "maxProperties", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems",
+}  # fmt: skip
 _BESIDE_REF = ("$ref", "title", "description", "required")
 
 
@@ -25,6 +37,32 @@ def form_rules(file: str, form: Mapping[str, Any]) -> Iterator[Finding]:
         if declares and not _is_condition(path):
             for message in _faults_of_declaration(schema, is_item=path[-1:] == ("items",)):
                 yield Finding(file, join(path), message)
+
+
+def form_warnings(file: str, form: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the page can only ask for as plain text (JSON), and keywords that it knows nothing of."""
+    for path, schema in subschemas(form):
+        for keyword in schema:
+            if keyword not in _KNOWN and not keyword.startswith(("x-", "$")):
+                yield Finding(
+                    file, join(path), f"{keyword} is no keyword that the page knows: it changes nothing there"
+                )
+        declares = path[-2:-1] == ("properties",) or path[-1:] == ("items",)
+        if declares and not _is_condition(path) and _is_plain(schema):
+            yield Finding(file, join(path), "no control suits this: it is asked for in a plain field, as JSON")
+
+
+def _is_plain(schema: Mapping[str, Any]) -> bool:
+    if not _TELLING.isdisjoint(schema):
+        return False
+    match schema.get("type"):
+        case "object":
+            return not any(isinstance(schema.get(keyword), Mapping) for keyword in ("properties", *_OPEN))
+        case "array":
+            return not isinstance(schema.get("items"), Mapping) and "prefixItems" not in schema
+        case None:
+            return _INFERRED.isdisjoint(schema)
+    return False
 
 
 def _is_condition(path: Sequence[str | int]) -> bool:

@@ -1,7 +1,8 @@
 """Check every service on disk: ``python -m chalicelib.forms.lint`` (``make lint-services``).
 
-Prints what is wrong by file and JSON Pointer, and per service what it saves its applicants. Exit status 1 when anything
-is wrong. With ``--released LOCK`` (the lock file of the last release), no released version may have changed or gone.
+Prints what is wrong by file and JSON Pointer, warnings of what its page can't draw well, and per service what it saves
+its applicants. Exit status 1 when anything is wrong. With ``--released LOCK`` (the lock file of the last release), no
+released version may have changed or gone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from jsonschema.exceptions import SchemaError
 
 from chalicelib.forms.catalogue import LOCK, Catalogue
 from chalicelib.forms.drafts import Draft, Finding
-from chalicelib.forms.form_rules import form_rules
+from chalicelib.forms.form_rules import form_rules, form_warnings
 from chalicelib.forms.pointers import join
 from chalicelib.forms.publish import digest, locked, repository_root, versions
 from chalicelib.forms.sanity import MalformedJson, read_json
@@ -220,6 +221,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{len(found)} to mend", file=sys.stderr)
         return 1
     for draft in drafts(options.root):
+        for warning in form_warnings(f"{draft.name}/form.json", draft.form):
+            print(f"warning: {warning}", file=sys.stderr)
         print(report(draft))
     return 0
 

@@ -62,7 +62,8 @@ def _value(part: Part, sent: Sent) -> Any:
     """``_NONE`` for no answer."""
     match part:
         case Group():
-            return _properties(part.parts, sent) if (part.required and not part.null) or sent.filled else _NONE
+            stands = (part.required and not part.null) or _touched(part, sent)
+            return _properties(part.parts, sent) if stands else _NONE
         case Repeat():
             return _list(part, sent)
         case Question():
@@ -70,9 +71,21 @@ def _value(part: Part, sent: Sent) -> Any:
     return _value(part.parts[0], sent) if part.parts else _NONE
 
 
+def _touched(part: Part, sent: Sent) -> bool:
+    """Whether anything was entered in a part; what the form does not ask for does not count."""
+    if not part.asked:
+        return False
+    if isinstance(part, Question):
+        return bool(sent.text) or (part.control == "date" and any(sent.at(token).text for token in DATE))
+    if isinstance(part, Branches) and part.chosen:
+        return True
+    below = ((inner, sent if inner.place == part.place else sent.at(inner.token)) for inner in part.parts)
+    return any(_touched(inner, at) for inner, at in below)
+
+
 def _list(part: Repeat, sent: Sent) -> Any:
     """Without blank items at its end. A blank one before others stays, so that the others keep their places."""
-    if part.fixed and not part.required and not sent.filled:
+    if part.fixed and not part.required and not _touched(part, sent):
         return _NONE
     items = [(item, _value(item, sent.at(item.token))) for item in part.parts]
     while items and items[-1][1] is _NONE and not items[-1][0].null:

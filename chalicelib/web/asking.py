@@ -215,6 +215,7 @@ class Asking:
             asked=True,
             null=False,
             answer=spot.answer if chosen else None,
+            sent=spot.sent if chosen else NOTHING,
             nested=spot.nested + 1,
         )
         if apart is not None:

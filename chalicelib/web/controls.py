@@ -56,9 +56,14 @@ def choices_of(words: Mapping[str, Any]) -> tuple[Choice, ...]:
     values = [answer if isinstance(answer, str) else as_json(answer) for answer, _ in found]
     count = Counter(value.strip() for value in values)
     return tuple(
-        _choice(answer, title, value if count[value.strip()] == 1 and value.strip() else as_json(answer))
+        _choice(answer, title, value if count[value.strip()] == 1 and _plain(value) else as_json(answer))
         for (answer, title), value in zip(found, values, strict=True)
     )
+
+
+def _plain(value: str) -> bool:
+    """Whether a value comes through a page as it is: not blank, in one line."""
+    return bool(value.strip()) and value.isprintable()
 
 
 def _choice(answer: Any, title: str, value: str) -> Choice:

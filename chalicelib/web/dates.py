@@ -17,10 +17,10 @@ NAMES = {"year": DATE[0], "month": DATE[1], "day": DATE[2]}
 
 def entered(body: Body, pointer: str) -> dict[str, str]:
     """Year, month and day as typed. A date that came in one field is taken apart."""
-    given = {name: body.get(f"{pointer}/{token}", [""])[-1] for name, token in NAMES.items()}
+    given = {name: (body.get(f"{pointer}/{token}") or [""])[-1] for name, token in NAMES.items()}
     if any(given.values()):
         return given
-    found = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", body.get(pointer, [""])[-1].strip(), re.ASCII)
+    found = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", (body.get(pointer) or [""])[-1].strip(), re.ASCII)
     return {name: found[number].lstrip("0") if found else "" for number, name in enumerate(NAMES, start=1)}
 
 

@@ -129,9 +129,9 @@ class Form:
         yield from ((item.place, "") for item in self._rows() if item.place not in self.body)
 
     def _rows(self) -> Iterator[Part]:
-        """Items of lists that are no plain questions: there, though nothing may be filled in."""
+        """Items of lists that are no plain questions, and what is opened: there, though nothing may be filled in."""
         for part in everything(self.parts):
-            if isinstance(part, Repeat):
+            if isinstance(part, Repeat | Opening):
                 yield from (item for item in part.parts if not isinstance(item, Question))
 
     # --- buttons ---

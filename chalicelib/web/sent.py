@@ -35,11 +35,6 @@ class Sent:
         return next((value.strip() for value in reversed(self.values) if value.strip()), "")
 
     @property
-    def filled(self) -> bool:
-        """Whether anything was entered here or below."""
-        return any(value.strip() for value in self.values) or any(below.filled for below in self.below.values())
-
-    @property
     def present(self) -> bool:
         return bool(self.values or self.below)
 

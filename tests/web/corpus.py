@@ -22,7 +22,7 @@ FOLDER = Path(__file__).with_name("schemas")
 VERSION = "1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """One schema. ``answers`` are whole answers to it, of both kinds."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.forms.catalogue import Catalogue
+from chalicelib.forms.form_rules import form_warnings
 from chalicelib.forms.validation import Fault, validate
 from chalicelib.web import answers
 from chalicelib.web.asking import parts_of
@@ -225,3 +226,22 @@ def test_required_and_titles_of_a_branch_go_over_those_of_the_form() -> None:
     }
     (_, b) = parts_of(schema, {"a": "x"})
     assert (b.title, b.required) == ("B indeed", True)
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"title": "Anything"}, "as JSON"),
+        ({"title": "Things", "type": "array"}, "as JSON"),
+        ({"title": "Object", "type": "object", "additionalProperties": False}, "as JSON"),
+        ({"title": "Text", "type": "string", "colour": "red"}, "colour"),
+    ],
+)
+def test_the_linter_warns_of_what_the_page_cannot_draw(schema: dict[str, Any], told: str) -> None:
+    (warning,) = form_warnings("form.json", {"type": "object", "properties": {"a": schema}})
+    assert told in str(warning)
+    assert "/properties/a" in str(warning)
+
+
+def test_the_linter_has_nothing_to_say_of_a_form_that_is_drawn_whole() -> None:
+    assert list(form_warnings("form.json", FORM)) == []
