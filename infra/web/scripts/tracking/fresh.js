@@ -2,42 +2,45 @@
 
 import { call } from "../common/network.js";
 
+const UNCHANGED = 304;
 const OFTEN = 15000; // milliseconds
 const SELDOM = 120000;
 const SLOWER = 1.5; // each time that nothing was new
 const JITTER = 0.2; // so that not all who were told of something at once ask at once
 
 /**
- * Until the page is left: ask, and hand on what is new. The browser sends along which version it has (ETag), so that
- * an answer without news has no content.
+ * Until the page is left: ask, and hand on what is new. The hall is told which version is shown (its ETag), so that an
+ * answer without news has no content.
  * @param {string} address
  * @param {(html: string) => void} show
  */
 export async function keepFresh(address, show) {
   let wait = OFTEN;
-  let seen = "";
+  let shown = "";
   for (;;) {
     const woken = await turn(wait * (1 - JITTER + 2 * JITTER * Math.random()));
-    const answer = await ask(address);
-    if (answer && !answer.ok) {
+    const answer = await ask(address, shown);
+    const news = answer !== null && answer.ok;
+    if (answer && !news && answer.status !== UNCHANGED) {
       return; // the case is no longer there
     }
-    const tag = answer ? answer.headers.get("ETag") || "" : seen;
-    const news = answer !== null && (tag === "" || tag !== seen);
+    wait = woken || (news && shown) ? OFTEN : Math.min(wait * SLOWER, SELDOM);
     if (news) {
       show(await answer.text());
+      shown = answer.headers.get("ETag") || "";
     }
-    wait = woken || (news && seen) ? OFTEN : Math.min(wait * SLOWER, SELDOM);
-    seen = tag;
   }
 }
 
 /**
  * The answer; null when the network or the hall is not there just now.
  * @param {string} address
+ * @param {string} shown
  */
-function ask(address) {
-  return call(address, { cache: "no-cache" }).catch(() => null);
+function ask(address, shown) {
+  /** @type {Record<string, string>} */
+  const headers = shown ? { "If-None-Match": shown } : {};
+  return call(address, { cache: "no-store", headers }).catch(() => null);
 }
 
 /**

@@ -6,6 +6,7 @@ import { CutOff, call } from "../common/network.js";
 const KEYS = "/.well-known/jwks.json";
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 const SIGNATURE = { name: "ECDSA", hash: "SHA-256" };
+const BRITISH = "en-GB"; // as the pages' own dates are written
 /** @type {Intl.DateTimeFormatOptions} */
 const DAY = { year: "numeric", month: "long", day: "numeric" };
 
@@ -117,9 +118,10 @@ function tell(place, outcome, claims) {
  * @param {Claims} claims
  */
 function days(place, claims) {
+  const { lang } = document.documentElement;
+  const form = lang === "en" ? BRITISH : lang;
   /** @param {number} second */
-  const day = second =>
-    new Date(second * 1000).toLocaleDateString(document.documentElement.lang, { ...DAY, timeZone: place.dataset.zone });
+  const day = second => new Date(second * 1000).toLocaleDateString(form, { ...DAY, timeZone: place.dataset.zone });
   // It is valid to the end of a day.
   return { issued: day(claims.iat), until: claims.exp ? day(claims.exp - 1) : place.dataset.noEnd || "" };
 }
