@@ -14,6 +14,7 @@ from tests.api import Api
 from tests.files import EXECUTABLES, document, infected, picture
 from tests.halls import MemoryHall
 from tests.web.browser import Browser, Page
+from tests.web.filling import typed
 from tests.web.test_case_pages import enter
 
 SERVICE, MATERIAL = "residence-certificate", "proof-of-address"
@@ -138,6 +139,23 @@ def test_a_file_that_is_still_being_scanned_is_in_the_form(hall: MemoryHall, app
     send(hall, applicant, infected(picture()))
     (upload,) = added(hall, applicant)
     assert uploads.look(hall, upload).state == "checking"
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_virus_found_meanwhile_is_told_before_the_form_can_be_sent(
+    hall: MemoryHall, applicant: Browser, language: str
+) -> None:
+    applicant.headers["Accept-Language"] = language
+    hall.scans_uploads = True
+    page = send(hall, applicant, infected(picture()))
+    page.fill(typed(hall, SERVICE))
+    (upload,) = page.value(f"_uploads/{MATERIAL}")
+    judge(hall, upload, "infected")
+    page = applicant.press(name="_check")
+    told = {"en": "A virus was found in this file", "zh-CN": "发现病毒"}[language]
+    assert page.status == 422
+    assert told in page.document.one("div", class_="govuk-error-summary").text
+    assert not page.document.all("button", name="_send")
 
 
 def test_a_file_that_never_came_is_said_to_be_missing(hall: MemoryHall, applicant: Browser) -> None:
