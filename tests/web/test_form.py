@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.web.answers import read
+from chalicelib.web.words import say
 from tests.api import LICENCE, RESIDENCE, Api
 from tests.halls import MemoryHall
 from tests.web.browser import Browser
-from tests.web.filling import ADDRESS_OF, PERSONAL, applied, as_case, filled, stored, typed
+from tests.web.filling import ADDRESS_OF, PERSONAL, applied, as_case, filled, stored, typed, uploaded
 
 HOSTILE = "\"><script>alert(1)</script>'&amp;{{7*7}}"
 
@@ -254,3 +256,89 @@ def test_the_form_keeps_its_size_at_the_limit(browser: Browser, hall: MemoryHall
     assert list(page.errors) == ["business-scope"]
     assert page.value("/business/scope") == ["字" * 1001]
     assert typed(hall, LICENCE)["/business/scope"] == ["日用百货销售"]
+
+
+SINCE = ("/residence/since/~year", "/residence/since/~month", "/residence/since/~day")
+
+
+@pytest.mark.parametrize(
+    ("typed_in", "told", "target"),
+    [
+        (("2024", "", ""), "must include: Month, Day", "residence-since-~month"),
+        (("", "9", "1"), "must include: Year", "residence-since-~year"),
+        (("2023", "2", "29"), "must be a real date", "residence-since-~year"),
+        (("24", "2", "9"), "must be a real date", "residence-since-~year"),
+        (("two", "2", "9"), "must be a real date", "residence-since-~year"),
+        (("", "", ""), "Living there since", "residence-since-~year"),
+    ],
+)
+def test_a_date_says_what_is_missing_and_keeps_what_was_typed(
+    browser: Browser, hall: MemoryHall, typed_in: tuple[str, str, str], told: str, target: str
+) -> None:
+    filled(browser, hall, RESIDENCE).fill(dict(zip(SINCE, typed_in, strict=True)))
+    page = browser.press(name="_check")
+    assert list(page.errors) == [target]
+    assert told in page.errors[target]
+    assert tuple(page.value(name)[0] for name in SINCE) == typed_in
+
+
+def test_a_date_is_read_from_every_keyboard_and_from_one_field(browser: Browser, hall: MemoryHall) -> None:
+    filled(browser, hall, RESIDENCE).fill(dict(zip(SINCE, ("２０２４", " 9", "01"), strict=True)))
+    browser.press(name="_check")
+    browser.press(name="_send")
+    (sent,) = stored(hall)
+    assert sent["residence"]["since"] == "2024-09-01"
+    form = hall.catalogue.form(RESIDENCE, None, "en")
+    assert read(form, {"/residence/since": ["2024-09-01"]})[0]["residence"]["since"] == "2024-09-01"
+
+
+def test_a_document_that_is_missing_is_told_at_its_place(browser: Browser, hall: MemoryHall) -> None:
+    page = browser.open(ADDRESS_OF[LICENCE])
+    page.fill(typed(hall, LICENCE))
+    page.fill({"/pickup/window": page.options("/pickup/window")[1]})
+    page = browser.press(name="_check")
+    assert page.status == 422
+    assert "uploads-old-licence" in page.errors
+    assert all(page.document.one("div", id=target)["data-upload"] for target in page.errors)
+
+
+def test_a_file_is_shown_and_can_be_taken_out_again(browser: Browser, hall: MemoryHall) -> None:
+    page = filled(browser, hall, LICENCE)
+    (upload,) = page.value("_uploads/old-licence")
+    page = browser.press(name="_drop", value=upload)
+    assert not page.control("_uploads/old-licence")
+    assert list(browser.press(name="_check").errors) == ["uploads-old-licence"]
+
+
+@pytest.mark.parametrize("code", ["file_empty", "file_type_not_accepted"])
+def test_a_file_that_is_refused_says_why_and_is_not_handed_in(browser: Browser, hall: MemoryHall, code: str) -> None:
+    content = {"file_empty": b"", "file_type_not_accepted": b"MZ" + bytes(200)}[code]
+    bad = uploaded(hall, LICENCE, "old-licence", content)
+    page = filled(browser, hall, LICENCE)
+    page.typed["_uploads/old-licence"] = [bad]
+    page = browser.press(name="_check")
+    assert page.status == 422
+    assert page.errors["uploads-old-licence"] == say(f"error.{code}", "en")
+    assert not page.control("_uploads/old-licence")
+
+
+def test_the_contents_name_each_section_and_tell_how_far_one_is(browser: Browser, hall: MemoryHall) -> None:
+    page = browser.open(ADDRESS_OF[LICENCE])
+    contents = page.document.one("section", aria_labelledby="contents")
+    for link in contents.all("a"):
+        assert page.document.one(id=link["href"].removeprefix("#"))
+    assert contents.one("progress")["value"] == "0"
+    page = filled(browser, hall, LICENCE)
+    browser.press(name="_check")
+    page = browser.press(name="_change", value="/business")
+    bar = page.document.one("progress")
+    assert bar["value"] == bar["max"]
+
+
+def test_a_section_leads_from_the_check_back_to_its_place(browser: Browser, hall: MemoryHall) -> None:
+    filled(browser, hall, LICENCE)
+    page = browser.press(name="_check")
+    for change in page.document.all("button", name="_change"):
+        browser.page = page
+        back = browser.press(name="_change", value=change["value"])
+        assert back.document.one(id=change["formaction"].removeprefix("#"))
