@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from chalicelib.web.questions import DATE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 KEPT = "doorstep.form."  # in localStorage, with the service's name
+CHOOSE = "(all, value) => all.filter(one => one.value === value && !one.checked).forEach(one => one.click())"
 
 
 @dataclass
@@ -34,24 +32,22 @@ class Phone:
         return self
 
     def controls(self, name: str) -> Locator:
-        """Those of a name that are not waiting in a template."""
-        return self.page.locator(f'#form [name="{name}"]')
+        """Those of a name that can be filled in: what waits in a template can't."""
+        return self.page.locator(f"#form [name={json.dumps(name, ensure_ascii=False)}]:not([type=hidden])")
 
     def fill(self, values: Mapping[str, str | list[str]]) -> Phone:
-        """Type or choose, in the order given."""
+        """Type or choose, in the order given; a choice of "" is none."""
         for name, value in values.items():
-            given = [value] if isinstance(value, str) else value
-            kind = self.controls(name).first.evaluate("control => control.type")
-            for one in given:
+            controls = self.controls(name)
+            kind = controls.first.evaluate("control => control.type")
+            for one in [value] if isinstance(value, str) else value:
                 match kind:
                     case "radio" | "checkbox":
-                        self.page.locator(f'#form [name="{name}"][value={json.dumps(one)}]').check(force=True)
+                        controls.evaluate_all(CHOOSE, one)
                     case "select-one":
-                        self.controls(name).first.select_option(one)
-                    case "hidden":
-                        pass
+                        controls.first.select_option(one)
                     case _:
-                        self.controls(name).first.fill(one)
+                        controls.first.fill(one)
         return self
 
     def choose_window(self) -> Phone:
@@ -64,7 +60,7 @@ class Phone:
         self.page.locator(f"main button[name={name}]{of_value}").first.click()
 
     def value(self, name: str) -> str:
-        return self.controls(name).first.input_value()
+        return self.body.get(name, [""])[0]
 
     @property
     def body(self) -> dict[str, list[str]]:
@@ -85,9 +81,3 @@ class Phone:
         """What the device keeps of a form."""
         found = self.page.evaluate("name => localStorage.getItem(name)", KEPT + service)
         return dict(json.loads(found)) if found else None
-
-
-def without_dates_apart(names: list[str]) -> list[str]:
-    """A date's three fields as their question."""
-    ends = "|".join(DATE)
-    return list(dict.fromkeys(re.sub(rf"/({ends})$", "", name) for name in names))

@@ -38,16 +38,15 @@ export async function insist(attempt, cut, signal) {
 
 /**
  * A place for a file. Refused: no file of this kind or size.
- * @param {{ service: string, material: string }} where
+ * @param {{ service: string, material: string, version?: string }} where `version`: of a case that was opened before
  * @param {File} file
  * @param {AbortSignal} signal
  * @returns {Promise<Place>}
  */
-export async function offer({ service, material }, file, signal) {
+export async function offer(where, file, signal) {
   const body = JSON.stringify({
-    service,
-    material,
-    filename: file.name.slice(-100),
+    ...where,
+    filename: "file", // its name may tell who somebody is
     content_type: file.type || "application/octet-stream",
     size: file.size,
   });
@@ -71,7 +70,7 @@ export async function offer({ service, material }, file, signal) {
 export function send({ post }, file, progress, signal) {
   const body = new FormData();
   Object.keys(post.fields).forEach(name => body.append(name, post.fields[name]));
-  body.append("file", file, "file"); // after the fields, and without its name: that may tell who somebody is
+  body.append("file", file, "file"); // after the fields: the store reads nothing that stands behind it
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const stop = () => request.abort();

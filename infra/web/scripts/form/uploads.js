@@ -10,6 +10,8 @@
  *       <button name="_files" value="MATERIAL">…</button>
  *     </div>
  *
+ * (and `data-version` where a case was opened under an older version of the service).
+ *
  * Without scripts `_files` leads to the page that takes a file; here a chooser stands in its place. An item's
  * `data-state` is `checking`, `clean` or `refused`, and here before that `preparing`, `sending`, `offline`, `looking` or
  * `failed`. Only what has passed the look at its content is handed in with the form.
@@ -273,10 +275,10 @@ class Upload {
   /** To its place; to a new one after a cut, since one place takes one whole file. */
   async deliver() {
     const { root } = this.material;
-    const where = { service: root.dataset.service || "", material: root.dataset.upload || "" };
+    const { service = "", upload: material = "", version } = root.dataset;
     const { signal } = this.stopper;
     this.tell("sending", { percent: 0 });
-    this.place = await offer(where, this.file, signal);
+    this.place = await offer({ service, material, version }, this.file, signal);
     await send(this.place, this.file, percent => this.progress(percent), signal);
   }
 
