@@ -6,8 +6,9 @@ Pages of a case are found by following the links from its tracking page, so that
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +18,7 @@ import pytest
 from infra.web.node import MODULES, alone, fetch
 from tests.api import LICENCE, PAPERS, RESIDENCE, Api, Json
 from tests.chromium import SMALL_PHONE, needs_chromium, too_wide
+from tests.files import picture
 from tests.halls import MemoryHall
 from tests.web.filling import typed
 from tests.web.serve import serving
@@ -48,7 +50,7 @@ class Looking:
     address: str
     hall: MemoryHall
     language: str
-    axe: str
+    axe: str = field(repr=False)
 
     def open(self, path: str) -> bool:
         """Look at a page; whether it is one: a picture or a sheet to print is not."""
@@ -101,6 +103,13 @@ class Looking:
         if window.count():
             window.first.select_option(index=1)
 
+    def attach(self) -> None:
+        """A photo for every document that is asked for."""
+        photo: Any = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": picture()}
+        for material in self.page.locator("[data-upload]").all():
+            material.locator("input[type=file]").first.set_input_files(photo)
+            material.locator("input[name^='_uploads/']").wait_for(state="attached")
+
     def sign_in(self, tracking: str) -> None:
         """To the case by the code on the phone, with one that is wrong before."""
         self.open(f"/t/{tracking}/case")
@@ -149,6 +158,8 @@ def test_a_form_from_empty_over_its_errors_to_its_answers(
     eye.press("main button[name=_check]")
     assert eye.page.locator(".govuk-error-summary").count() == 1
     eye.fill(service)
+    eye.attach()
+    eye.look()
     eye.press("main button[name=_check]")
     assert eye.page.locator("button[name=_send]").count() == 1
     eye.press("button[name=_change]")
@@ -161,6 +172,20 @@ def test_a_form_that_asks_for_more(looking: Callable[[str], Looking], language: 
     eye.fill(LICENCE, changes=["name"])
     eye.look()
     eye.press("main button[name=_check]")
+
+
+@BOTH
+def test_a_form_that_is_saved_and_opened_elsewhere(looking: Callable[[str], Looking], language: str) -> None:
+    eye = looking(language)
+    home = f"/services/{LICENCE}/apply"
+    eye.open(home)
+    eye.fill(LICENCE)
+    eye.press("button[name=_save]")
+    (door,) = set(re.findall(r"/d/[\w-]+", eye.page.content()))
+    eye.look_around(home)
+    eye.open(f"{home}/files/old-licence")
+    eye.open(door)
+    eye.open("/d/no-such-draft")
 
 
 @BOTH
