@@ -22,6 +22,7 @@ DOOR, HALL = "door", "hall"
 _TIMELINE: Mapping[str, tuple[str, str]] = {
     "submitted": (DOOR, "form"),
     "paid": (DOOR, "card"),
+    "files": (HALL, "check"),
     "pre_check": (HALL, "check"),
     "pickup": (DOOR, "van"),
     "originals": (HALL, "envelope"),
@@ -160,4 +161,5 @@ def dial_of(case: Case, now: datetime) -> Dial:
     spent = term.span - working_time(at, term.due, case.calendar)
     running = state == "running" and case.calendar.is_working_day(at.astimezone(case.calendar.zone).date())
     used = -(-spent // DAY) if state == "kept" else spent // DAY
-    return Dial(days, min(used, days), running and spent > timedelta() and used < days, state)
+    # Below 0 on the day of payment, which does not count.
+    return Dial(days, min(max(used, 0), days), running and spent >= timedelta() and used < days, state)
