@@ -46,7 +46,9 @@ def serve(port: int) -> ThreadingHTTPServer:
         def answer(self) -> None:
             if self.path.startswith("/static/"):
                 kind = mimetypes.guess_type(self.path)[0] or "application/octet-stream"
-                self.reply(200, {"Content-Type": kind}, (STATIC / Path(self.path).name).read_bytes())
+                found = STATIC / Path(self.path).name
+                content = found.read_bytes() if found.is_file() else b""
+                self.reply(200 if content else 404, {"Content-Type": kind}, content)
                 return
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             if self.path == UPLOADS:
