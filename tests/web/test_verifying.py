@@ -85,7 +85,8 @@ def test_without_the_keys_the_record_is_still_there(phone: Phone, hall: MemoryHa
 
 def photograph(text: str, to: Path) -> Path:
     """A picture of a QR code."""
-    qrcode.make(text, box_size=6).save(to)
+    with to.open("wb") as file:
+        qrcode.make(text, box_size=6).save(file)
     return to
 
 
