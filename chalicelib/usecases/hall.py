@@ -92,6 +92,7 @@ class Hall(Protocol):
     def scans_uploads(self) -> bool:
         """Whether each upload is scanned for malware, and the verdict has to be waited for."""
         ...
+
     @property
     def notifier(self) -> ports.Notifier: ...
     @property
