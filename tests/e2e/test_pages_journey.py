@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,18 @@ if TYPE_CHECKING:
 SERVICE = "business-licence-change"
 PICTURES = ROOT / "test-output/pages"
 SIZES = {"390": PHONE, "320": SMALL_PHONE}
+ALL = list(product(("zh-CN", "en"), SIZES, (True, False)))
+TO_THE_DOOR = [("zh-CN", "390", True), ("en", "320", False)]
+TO_ITS_TRACKING = [one for one in ALL if one not in TO_THE_DOOR]
 BUSINESS = ANSWERS[SERVICE]["business"]
 WRONG, RIGHT = "日用百货销售", "日用百货销售；文具零售"
 
 pytestmark = [pytest.mark.hall, needs_chromium]
+
+
+def named(one: tuple[str, str, bool]) -> str:
+    language, size, scripts = one
+    return f"{language}-{size}-{'scripts' if scripts else 'plain'}"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +65,7 @@ def begin(chrome: Browser, door: Hall) -> Iterator[Callable[..., Applicant]]:
     def begin(language: str, size: str, scripts: bool) -> Applicant:
         context = chrome.new_context(viewport=SIZES[size], java_script_enabled=scripts, locale=language)
         contexts.append(context)
-        pictures = PICTURES / f"{language}-{size}-{'scripts' if scripts else 'plain'}"
+        pictures = PICTURES / named((language, size, scripts))
         return Applicant(context.new_page(), door.addresses["hall"], pictures, scripts)
 
     yield begin
@@ -157,9 +166,7 @@ def rate(person: Applicant, walk: Walk) -> None:
     person.keep("rated")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize(("language", "size", "scripts"), TO_ITS_TRACKING, ids=map(named, TO_ITS_TRACKING))
 def test_a_business_licence_is_applied_for_paid_and_followed_on_a_phone(
     begin: Callable[..., Applicant], papers: dict[str, list[Path]], language: str, size: str, scripts: bool
 ) -> None:
@@ -170,9 +177,7 @@ def test_a_business_licence_is_applied_for_paid_and_followed_on_a_phone(
     assert person.refused == []
 
 
-@pytest.mark.parametrize(
-    ("language", "size", "scripts"), [("zh-CN", "390", True), ("en", "320", False)], ids=["zh-CN-scripts", "en-plain"]
-)
+@pytest.mark.parametrize(("language", "size", "scripts"), TO_THE_DOOR, ids=map(named, TO_THE_DOOR))
 def test_a_business_licence_goes_from_the_form_to_the_door_and_is_rated(
     begin: Callable[..., Applicant],
     door: Hall,
