@@ -145,8 +145,8 @@ function notice(form, kept, failed = false) {
     element("div", { class: "govuk-notification-banner__header" }, title),
     element("div", { class: "govuk-notification-banner__content" }, text, buttons)
   );
-  form.before(banner);
-  return banner;
+  const main = form.closest("main");
+  main && main.prepend(banner);
 }
 
 /**

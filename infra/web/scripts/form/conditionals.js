@@ -23,9 +23,15 @@ export function ask(form) {
   const levels = new Levels(JSON.parse(rules.textContent || "{}"));
   const status = element("p", { class: "govuk-visually-hidden", role: "status" });
   form.append(status);
+  let busy = false;
   const update = () => {
+    if (busy) {
+      return; // a control that loses the focus with its part tells of its change once more
+    }
+    busy = true;
     const shown = settle(form, levels);
     note(form);
+    busy = false;
     shown.length && setTimeout(() => announce(status, shown), ALERTED);
   };
   form.addEventListener("input", update);

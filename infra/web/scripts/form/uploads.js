@@ -69,7 +69,7 @@ function open(root) {
   /** @type {Material} */
   const material = { root, list, status, chooser: input };
   const choices = [label, ...(withCamera(root) ? [chooser(root, "photo").label] : [])];
-  const choose = element("div", { class: "govuk-button-group hall-choose" }, ...choices);
+  const choose = element("div", { class: "hall-choose" }, ...choices);
   plain ? plain.replaceWith(choose) : root.append(choose);
   choose.before(list);
   root.append(status);
