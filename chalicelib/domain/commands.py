@@ -35,11 +35,15 @@ class Submit(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correct(Command):
-    """The next submission, with the pointers and uploads (by material) that differ from the one before."""
+    """The next submission, with the pointers and uploads (by material) that differ from the one before.
+
+    ``brought`` are places that nobody marked, but that the form asks for or rules out because of what was corrected.
+    """
 
     digest: str
     pointers: tuple[str, ...]
     materials: tuple[str, ...]
+    brought: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

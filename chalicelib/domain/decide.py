@@ -73,7 +73,7 @@ def _correct(case: Case, command: c.Correct) -> Events:
     correction = case.open_correction
     if correction is None or not correction.by_form:
         raise Conflict("nothing_to_correct")
-    fields = [p for p in command.pointers if not _asked(p, correction.pointers)]
+    fields = [p for p in command.pointers if not _asked(p, (*correction.pointers, *command.brought))]
     uploads = [m for m in command.materials if m not in correction.materials]
     if fields or uploads:
         raise NotAllowed("field_not_asked", *fields, *(f"/uploads/{material}" for material in uploads))

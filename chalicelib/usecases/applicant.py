@@ -10,7 +10,7 @@ from chalicelib.domain.case import Case
 from chalicelib.domain.commands import Correct, Rate, Reschedule, Withdraw
 from chalicelib.domain.decide import decide
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.forms.pointers import BadPointer
+from chalicelib.forms.pointers import BadPointer, within
 from chalicelib.forms.slices import diff, drop, put
 from chalicelib.ports import Note, Submission, VersionTaken
 from chalicelib.usecases.execute import TRIES, Busy, Loaded, append, execute, load, make_note, make_submission
@@ -20,6 +20,8 @@ from chalicelib.usecases.uploads import left_out, take, upload_faults
 
 BY = "applicant"
 Uploads = Mapping[str, Sequence[str]]
+
+_ROUNDS = 5  # answers that bring up one another
 
 
 def correct(
@@ -32,9 +34,10 @@ def correct(
 ) -> Case:
     """Put right what was asked for, as a new submission that is valid as a whole.
 
-    ``values`` are by JSON Pointer into the answers, ``removed`` are pointers of answers to take out. Raises the rule
-    book's refusals (NotAllowed ``field_not_asked``), Invalid ``unknown_pointer``, and InvalidAnswers with pointers like
-    ``/answers/applicant/name``.
+    Nothing else may be changed, but for what follows from it: an answer that the form needs now may be given, and one
+    that it rules out now is dropped. ``values`` are by JSON Pointer into the answers, ``removed`` are pointers of
+    answers to take out. Raises the rule book's refusals (NotAllowed ``field_not_asked``), Invalid ``unknown_pointer``,
+    and InvalidAnswers with pointers like ``/answers/applicant/name``.
     """
     for _ in range(TRIES):
         loaded = load(hall, number)
@@ -59,30 +62,67 @@ def _correction(
         raise NotFound("unknown_case")  # its answers are erased
     before = loaded.record.submissions[-1]
     now = hall.now()
-    # Asked before anything else, and of all that was sent: also of what would change nothing.
-    named = (*values, *removed)
-    decide(case, Correct(at=now, by=BY, digest="", pointers=named, materials=tuple(uploads)))
+    form = hall.catalogue.form(case.service.id, case.service.version, language)
+    marked = case.open_correction.pointers if case.open_correction else ()
     try:
-        answers = put(drop(before.answers, removed), values)
+        answers, brought = _with_consequences(form, before.answers, values, removed, marked)
     except BadPointer:
         raise Invalid("unknown_pointer", "/answers") from None
-    _validate(hall, case, answers, uploads, before, language)
+    # Asked of all that was sent: also of what would change nothing.
+    named = (*values, *removed)
+    decide(case, Correct(at=now, by=BY, digest="", pointers=named, materials=tuple(uploads), brought=brought))
+    _validate(hall, case, form, answers, uploads, before, language)
     together = {**before.uploads, **uploads}
     submission, digest = make_submission(case.number, case.submission + 1, answers, together)
     changed = tuple(
         material for material in uploads if list(uploads[material]) != list(before.uploads.get(material, ()))
     )
     pointers = tuple(diff(before.answers, answers))
-    return submission, Correct(at=now, by=BY, digest=digest, pointers=pointers, materials=changed)
+    return submission, Correct(at=now, by=BY, digest=digest, pointers=pointers, materials=changed, brought=brought)
+
+
+def _with_consequences(
+    form: Mapping[str, Any],
+    answers: Mapping[str, Any],
+    values: Mapping[str, Any],
+    removed: Collection[str],
+    marked: Sequence[str],
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The answers with what was marked changed; and the places that this brings: what is needed now is put there if it
+    was sent, what is ruled out now is dropped. BadPointer for a place that can't be.
+    """
+    from chalicelib.forms.validation import validate
+
+    changed = put(
+        drop(answers, [pointer for pointer in removed if within(pointer, marked)]),
+        {pointer: value for pointer, value in values.items() if within(pointer, marked)},
+    )
+    brought: list[str] = []
+    for _ in range(_ROUNDS):
+        faults = [fault for fault in validate(form, changed) if not within(fault.pointer, [*marked, *brought])]
+        needed = [fault.pointer for fault in faults if fault.code == "missing"]
+        ruled_out = [fault.pointer for fault in faults if fault.code == "not_applicable"]
+        if not (needed or ruled_out):
+            break
+        brought += [*needed, *ruled_out]
+        changed = put(
+            drop(changed, ruled_out), {pointer: value for pointer, value in values.items() if within(pointer, needed)}
+        )
+    return changed, tuple(brought)
 
 
 def _validate(
-    hall: Hall, case: Case, answers: Mapping[str, Any], uploads: Uploads, before: Submission, language: str
+    hall: Hall,
+    case: Case,
+    form: Mapping[str, Any],
+    answers: Mapping[str, Any],
+    uploads: Uploads,
+    before: Submission,
+    language: str,
 ) -> None:
     """Without a clock: windows that were accepted once may have passed by now."""
     from chalicelib.forms.validation import validate
 
-    form = hall.catalogue.form(case.service.id, case.service.version, language)
     faults = [replace(fault, pointer=f"/answers{fault.pointer}") for fault in validate(form, answers, language)]
     kept = {file.upload for file in case.kept}
     known = {material: [upload for upload in ids if upload in kept] for material, ids in before.uploads.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chalice import Response
 
 from chalicelib.api import present
@@ -129,12 +131,11 @@ def _withdrawable(found: Loaded) -> bool:
 # --- what was handed in ---
 
 
-def form_of(visit: Visit, found: Loaded, sent: Body | None = None) -> Form:
-    """The case's form with its answers; where something is to be corrected, with what was ``sent`` for that."""
+def form_of(visit: Visit, found: Loaded, sent: Body | None = None, asked: Sequence[str] = ()) -> Form:
+    """The case's form with its answers; with what was ``sent``, where given, for the places that were ``asked``."""
     case, hall = found.case, visit.hall
     schema = hall.catalogue.form(case.service.id, case.service.version, visit.language)
     body = answers.as_body(schema, found.record.answers)
-    asked = case.open_correction.pointers if case.open_correction else ()
     if sent is not None:
         body = {name: given for name, given in body.items() if not within(name, asked)}
         body |= {name: list(given) for name, given in sent.items() if within(name, asked)}

@@ -28,6 +28,7 @@ from chalicelib.web.questions import Branches, Part, Question
 pages = Pages("correct")
 ROOM = "correction"
 ANSWERS = "/answers"  # before the pointers of a refusal
+ROUNDS = 5  # answers that bring up one another
 STEPS = ("_show", "_drop", "lang")  # buttons that only bring the page again
 
 
@@ -39,13 +40,8 @@ class Correcting:
     tracking: str
     found: Loaded
     form: Form
+    asked: tuple[str, ...]  # what was marked, and what the answers to that bring up
     materials: tuple[Material, ...]
-
-    @property
-    def asked(self) -> tuple[str, ...]:
-        """Pointers of what was marked."""
-        correction = self.found.case.open_correction
-        return correction.pointers if correction else ()
 
     def ask(self, errors: Mapping[str, str] | None = None) -> Response:
         """The page. ``errors`` by pointer of the form, or by the name of a material's fields."""
@@ -132,7 +128,20 @@ def _correcting(visit: Visit, tracking: str, found: Loaded, body: Body | None) -
         for material in materials.materials_of(visit.hall, definition, given, closest(visit.language))
         if material.name in given
     ]
-    return Correcting(visit, tracking, found, form_of(visit, found, body), tuple(asked))
+    return Correcting(visit, tracking, found, *_form(visit, found, body), tuple(asked))
+
+
+def _form(visit: Visit, found: Loaded, body: Body | None) -> tuple[Form, tuple[str, ...]]:
+    """The case's form with what was sent for what was marked, and for what that brings up; and the places of both."""
+    marked = found.case.open_correction.pointers if found.case.open_correction else ()
+    before, asked = form_of(visit, found), marked
+    for _ in range(ROUNDS):
+        form = form_of(visit, found, body, asked)
+        wider = tuple(dict.fromkeys([*marked, *form.brings_up(before)]))
+        if wider == asked:
+            break
+        asked = wider
+    return form, asked
 
 
 def _with_kept(material: Material, found: Loaded, language: str) -> Material:

@@ -91,6 +91,14 @@ class Form:
             if question.control != "fixed" and question.pointer not in shown
         }
 
+    def brings_up(self, before: Form) -> Iterator[str]:
+        """Places that these answers ask about or need answered, and the answers before did not."""
+        then = {part.place: part for part in everything(before.parts)}
+        for part in everything(self.parts):
+            needed = isinstance(part, Question) and part.required and not self.given(part)
+            if part.place not in then or (needed and not then[part.place].required):
+                yield part.place
+
     # --- what was entered ---
 
     def title(self, part: Part) -> str:

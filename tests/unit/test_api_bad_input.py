@@ -469,6 +469,20 @@ def test_a_correction_has_to_be_right_as_a_whole(api: Api, body: Any, code: str,
     assert (answer.status, answer.code, answer.pointers) == (422, code, pointers)
 
 
+def test_what_a_correction_needs_may_come_with_it_and_nothing_more(api: Api) -> None:
+    case = api.paid(LICENCE)
+    api.decide(case, "pre-check", "market-regulation", "correct", reason="x", pointers=["/changes"])
+    path, token = f"/v1/cases/{case['case']}/corrections", api.session(case)
+    former = {"/business/former_name": "上海旧名商贸有限公司"}
+    assert is_problem(api.post(path, {"answers": {"/changes": ["scope"], **former}}, token), 403, "field_not_asked")
+    missing = api.post(path, {"answers": {"/changes": ["name"]}}, token)
+    assert (missing.code, missing.faults) == ("invalid_answers", {"/answers/business/former_name": "missing"})
+    more = {"/changes": ["name"], **former, "/business/scope": "x"}
+    refused = api.post(path, {"answers": more}, token)
+    assert (refused.code, refused.pointers) == ("field_not_asked", ["/business/scope"])
+    assert api.post(path, {"answers": {"/changes": ["name"], **former}}, token).status == 200
+
+
 def test_nothing_can_be_corrected_unasked(api: Api) -> None:
     case = api.paid()
     path = f"/v1/cases/{case['case']}/corrections"

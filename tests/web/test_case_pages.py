@@ -261,14 +261,44 @@ def test_a_correction_sent_twice_leads_to_the_case(browser: Browser, hall: Memor
     assert browser.press("Send the correction").address == f"/t/{tracking}/case"
 
 
-def to_correct(browser: Browser, hall: MemoryHall, *pointers: str) -> str:
+def test_a_correction_opens_what_its_answers_bring_up_too(browser: Browser, hall: MemoryHall) -> None:
+    """The name on the old licence is needed as soon as the name is among what differs, and ruled out when it isn't."""
+    tracking = to_correct(browser, hall, "/changes", service=LICENCE)
+    page = browser.open(f"/t/{tracking}/case/correction")
+    assert page.questions == ["/changes"]
+    page.fill({"/changes": ["name"]})
+    page = browser.press("Send the correction")
+    assert (page.status, list(page.errors)) == (422, ["business-former_name"])
+    assert page.questions == ["/business/former_name", "/changes"]
+    page.fill({"/business/former_name": "上海旧名商贸有限公司"})
+    assert browser.press("Send the correction").status == 200
+    (answers,) = stored(hall)
+    assert (answers["changes"], answers["business"]["former_name"]) == (["name"], "上海旧名商贸有限公司")
+    hall.drain()
+    mark(hall, tracking, LICENCE, "/changes")
+    browser.open(f"/t/{tracking}/case/correction").fill({"/changes": []})
+    assert browser.press("Send the correction").status == 200
+    (answers,) = stored(hall)
+    assert (answers["changes"], "former_name" in answers["business"]) == ([], False)
+
+
+def to_correct(browser: Browser, hall: MemoryHall, *pointers: str, service: str = RESIDENCE) -> str:
     """A case of which these were marked, past its door."""
-    api, tracking = Api(hall), applied(browser, hall)
-    case = as_case(hall, tracking)
-    api.pay(case)
-    api.decide(case, "verify-residence", "public-security", "correct", reason="请核对", pointers=list(pointers))
+    tracking = applied(browser, hall, service)
+    Api(hall).pay(as_case(hall, tracking))
+    mark(hall, tracking, service, *pointers)
     enter(browser, hall, tracking)
     return tracking
+
+
+def mark(hall: MemoryHall, tracking: str, service: str, *pointers: str) -> None:
+    """A reviewer asks for these to be corrected."""
+    task, department = {
+        RESIDENCE: ("verify-residence", "public-security"),
+        LICENCE: ("pre-check", "market-regulation"),
+    }[service]
+    asked = {"reason": "请核对", "pointers": list(pointers)}
+    assert Api(hall).decide(as_case(hall, tracking), task, department, "correct", **asked).status == 200
 
 
 @BOTH
