@@ -26,6 +26,8 @@ STYLES = HERE / "styles"
 SCRIPTS = HERE / "scripts"
 BUNDLE = HERE / "bundle.mjs"
 STYLE_SHEET = "hall.css"
+NOTICES = "notices.txt"
+TOOLS = frozenset({"esbuild", "sass"})  # they make the files, and are not in them
 OLDEST = "es2018"  # of the browsers that know module scripts; others get the plain pages
 
 
@@ -72,8 +74,9 @@ def _made() -> Mapping[str, bytes]:
     """The files' content by their plain name."""
     with tempfile.TemporaryDirectory() as room:
         made = Path(room)
+        (made / NOTICES).write_text(notices(), "utf-8")
         _style_sheet(made / STYLE_SHEET)
-        _scripts(made)
+        _scripts(made, banner=f"/* Licences: {_hashed(NOTICES, (made / NOTICES).read_bytes())} */")
         return {path.name: path.read_bytes() for path in sorted(made.iterdir())}
 
 
@@ -90,10 +93,25 @@ def refuse_foreign(css: str) -> None:
             raise BuildFailed(f"the style sheet brings {foreign}: see infra/web/styles/_settings.scss")
 
 
-def _scripts(to: Path) -> None:
+def notices() -> str:
+    """Whose work is in the files, and under which licence: what those ask for in return."""
+    wanted = json.loads((ROOT / "package.json").read_text("utf-8"))["dependencies"].keys() - TOOLS
+    return "\n\n".join(_notice(MODULES / name) for name in sorted(wanted)) + "\n"
+
+
+def _notice(package: Path) -> str:
+    about = json.loads((package / "package.json").read_text("utf-8"))
+    author = about.get("author", "")
+    by = author.get("name", "") if isinstance(author, dict) else author
+    text = "".join(path.read_text("utf-8").strip() for path in sorted(package.glob("LICENSE*")))
+    told = f"{about['name']} {about['version']}, licence {about['license']}" + (f", by {by}" if by else "")
+    return f"{told}\n{text}".strip()
+
+
+def _scripts(to: Path, banner: str) -> None:
     entries = [str(path) for path in sorted(SCRIPTS.glob("*.js"))]
     if entries:
-        run(BUNDLE, str(to), OLDEST, *entries)
+        run(BUNDLE, str(to), OLDEST, banner, *entries)
 
 
 def _hashed(name: str, content: bytes) -> str:

@@ -1,8 +1,8 @@
-/** `node bundle.mjs OUTDIR TARGET ENTRY…`: each entry becomes one script with all that it imports. See build.py. */
+/** `node bundle.mjs OUTDIR TARGET BANNER ENTRY…`: each entry becomes one script with all that it imports. See build.py. */
 
 import { build } from "esbuild";
 
-const [outdir, target, ...entryPoints] = process.argv.slice(2);
+const [outdir, target, banner, ...entryPoints] = process.argv.slice(2);
 
 /** Formats judge answers on the server; what a form asks never hangs on them, and they weigh as much as our own code. */
 const withoutFormats = {
@@ -24,6 +24,7 @@ await build({
   format: "esm",
   charset: "utf8",
   legalComments: "none",
+  banner: { js: banner },
   logLevel: "warning",
   plugins: [withoutFormats],
 }).catch(() => process.exit(1));

@@ -45,6 +45,15 @@ def test_the_style_sheet_asks_for_no_file_and_names_no_font_or_crown_of_others(
     assert "--hall-fonts:" in css
 
 
+def test_whose_work_is_in_the_files_is_told_beside_them(built: tuple[Path, dict[str, str]]) -> None:
+    static, names = built
+    told = (static / names["notices.txt"]).read_text("utf-8")
+    for package in ("govuk-frontend", "@cfworker/json-schema", "idiomorph", "jsqr"):
+        assert re.search(rf"^{package} [0-9.]+, licence \S+", told, re.MULTILINE), package
+    for name in (name for name in names.values() if name.endswith(".js")):
+        assert names["notices.txt"] in (static / name).read_text("utf-8")[:100]
+
+
 def test_every_component_that_a_template_uses_is_styled(built: tuple[Path, dict[str, str]]) -> None:
     static, names = built
     css = (static / names["hall.css"]).read_text("utf-8")
