@@ -35,6 +35,11 @@ class Section:
         return any(part.asked and not (isinstance(part, Question) and part.control == "fixed") for part in self.parts)
 
     @property
+    def places(self) -> list[str]:
+        """Pointers of its parts."""
+        return [part.pointer for part in self.parts]
+
+    @property
     def rows(self) -> tuple[Part, ...]:
         """What is told line by line: the parts of its one group, else its own."""
         first = self.parts[0]

@@ -15,7 +15,7 @@ from infra.web.node import BuildFailed
 
 WEIGHTS = {
     "hall.css": 12_000,
-    "form.js": 15_000,
+    "form.js": 15_500,
     "tracking.js": 8_000,
     "verify.js": 6_000,
 }  # bytes over the wire; a page with all its files has 45,000

@@ -67,6 +67,24 @@ def test_what_no_longer_applies_is_not_sent_and_comes_back_as_it_was(phone: Phon
     assert phone.body[DETAILS] == ["For my bank"]
 
 
+def test_the_progress_counts_while_the_form_is_filled_in_as_the_server_does(phone: Phone, hall: MemoryHall) -> None:
+    told = phone.open(ADDRESS_OF[LICENCE]).page.locator("#progress label")
+    assert told.inner_text().startswith("0 of 4 ")
+    answers = typed(hall, LICENCE)
+    for number, section in enumerate(("/applicant", "/business", "/pickup"), start=1):
+        *most, last = [name for name in answers if name.startswith(f"{section}/")]
+        phone.fill({name: answers[name] for name in most})
+        assert told.inner_text().startswith(f"{number - 1} of 4 ")
+        phone.fill({last: answers[last]}).choose_window()
+        assert told.inner_text().startswith(f"{number} of 4 ")
+    assert phone.page.locator(".hall-contents .hall-done:visible").count() == 3
+    with phone.page.expect_navigation():
+        phone.press("_check")
+    assert phone.ready().page.locator("#progress label").inner_text().startswith("3 of 4 ")
+    phone.fill({"/business/name": ""})
+    assert told.inner_text().startswith("2 of 4 ")
+
+
 def test_the_focus_stays_where_it_is_and_new_questions_are_told(phone: Phone) -> None:
     page = phone.open(ADDRESS_OF[RESIDENCE]).page
     page.locator(OTHER).focus()

@@ -8,6 +8,7 @@ import { CutOff } from "./common/network.js";
 import { learn, say } from "./common/texts.js";
 import { bringBack, forgetOld, keepTyped } from "./form/autosave.js";
 import { ask } from "./form/conditionals.js";
+import { count } from "./form/progress.js";
 import { NotTheForm, fieldsOf, renew } from "./form/round-trip.js";
 import { sendOff, warn } from "./form/sending.js";
 import { askToWait, takeFiles, underway } from "./form/uploads.js";
@@ -26,6 +27,7 @@ function begin(form) {
   form.addEventListener("submit", event => submitted(form, event));
   form.dataset.begun = "";
   ask(form);
+  count(form);
 }
 
 /**

@@ -72,6 +72,7 @@ function apply(verdict) {
     } else if (!asked && !(part instanceof HTMLTemplateElement)) {
       changed.push(hide(part));
     } else if (asked) {
+      part.toggleAttribute("data-required", required);
       tellOptional(part, required);
     }
   });
