@@ -32,10 +32,8 @@ reset: ## forget what the hall here has kept (STATE=.local)
 
 # --- quality
 
-# The tests that walk through the local hall share one, so they run in one process; all others side by side.
 test: environments pages ## the whole test suite, from nothing
-	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --durations 5 -m "not hall"
-	@$(PYTHON) -m pytest --durations 5 -m hall
+	@$(PYTHON) -m tests
 
 check: quick test ## what CI asks: format, lint, types, layers, services, and the whole test suite
 

@@ -1,4 +1,4 @@
-"""How heavy pages are on a cold phone, counted by the browser, and what Lighthouse says of them."""
+"""How heavy pages are on a cold phone, counted by the browser. What Lighthouse says of them: ``make lighthouse``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local.demo import Hall
-from tests.bench.lighthouse import FORM, LEAST, STEADY, audit, tracking_page
+from tests.bench.lighthouse import FORM, tracking_page
 from tests.chromium import PATIENCE_MS, PHONE, needs_chromium
 
 if TYPE_CHECKING:
@@ -43,8 +43,3 @@ def test_a_page_with_all_its_files_is_light(chrome: Browser, address: str, page:
     assert len(loaded) <= MOST_REQUESTS, loaded
     assert sum(loaded.values()) <= MOST_BYTES[page], loaded
     assert all(url.startswith(address[: address.index("/", 8)]) for url in loaded), "a third party was asked"
-
-
-@pytest.mark.parametrize("page", MOST_BYTES)
-def test_lighthouse_finds_a_page_accessible_well_made_and_easy_to_find(address: str, page: str) -> None:
-    assert {name: score for name, score in audit(address, STEADY).items() if score < LEAST} == {}
