@@ -21,14 +21,15 @@ WEIGHTS = {
 }  # bytes over the wire; a page with all its files has 45,000
 
 
-@pytest.fixture
-def built(tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    return tmp_path / "static", build(tmp_path / "static", tmp_path / "manifest.json")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    room = tmp_path_factory.mktemp("built")
+    return room / "static", build(room / "static", room / "manifest.json")
 
 
-def test_a_files_name_carries_the_hash_of_its_content(built: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+def test_a_files_name_carries_the_hash_of_its_content(built: tuple[Path, dict[str, str]]) -> None:
     static, names = built
-    assert json.loads((tmp_path / "manifest.json").read_text()) == names
+    assert json.loads(static.with_name("manifest.json").read_text()) == names
     for name in names.values():
         digest = hashlib.sha256((static / name).read_bytes()).hexdigest()
         assert re.fullmatch(rf"[a-z]+-{digest[:12]}\.[a-z]+", name)
@@ -80,21 +81,21 @@ def test_what_the_pages_fetch_is_light(built: tuple[Path, dict[str, str]]) -> No
 
 
 def test_building_again_changes_nothing_and_clears_away_what_is_old(
-    built: tuple[Path, dict[str, str]], tmp_path: Path
+    built: tuple[Path, dict[str, str]],
 ) -> None:
     static, names = built
     before = (static / names["hall.css"]).stat().st_mtime_ns
     (static / "hall-0123456789ab.css").write_text("old")
-    (tmp_path / "static.built-from").unlink()
-    assert build(static, tmp_path / "manifest.json") == names
+    static.with_name("static.built-from").unlink()
+    assert build(static, static.with_name("manifest.json")) == names
     assert {path.name for path in static.iterdir()} == set(names.values())
     assert (static / names["hall.css"]).stat().st_mtime_ns == before
 
 
-def test_a_file_that_was_lost_is_made_again(built: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+def test_a_file_that_was_lost_is_made_again(built: tuple[Path, dict[str, str]]) -> None:
     static, names = built
     (static / names["form.js"]).unlink()
-    assert build(static, tmp_path / "manifest.json") == names
+    assert build(static, static.with_name("manifest.json")) == names
     assert (static / names["form.js"]).is_file()
 
 
