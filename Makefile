@@ -32,8 +32,8 @@ reset: ## forget what the hall here has kept (STATE=.local)
 
 # --- quality
 
-test: environments pages ## the whole test suite, from nothing
-	@$(PYTHON) -m tests
+test: environments pages ## the whole test suite, from nothing (THOROUGH=1: with more sizes, languages and answers)
+	@$(PYTHON) -m tests $(if $(THOROUGH),--thorough)
 
 check: quick test ## what CI asks: format, lint, types, layers, services, and the whole test suite
 

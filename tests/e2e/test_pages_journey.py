@@ -28,6 +28,7 @@ SIZES = {"390": PHONE, "320": SMALL_PHONE}
 ALL = list(product(("zh-CN", "en"), SIZES, (True, False)))
 TO_THE_DOOR = [("zh-CN", "390", True), ("en", "320", False)]
 TO_ITS_TRACKING = [one for one in ALL if one not in TO_THE_DOOR]
+ALWAYS = [("zh-CN", "320", False), ("en", "390", True)]  # with those to the door: each language, size and way twice
 BUSINESS = ANSWERS[SERVICE]["business"]
 WRONG, RIGHT = "日用百货销售", "日用百货销售；文具零售"
 
@@ -166,7 +167,10 @@ def rate(person: Applicant, walk: Walk) -> None:
     person.keep("rated")
 
 
-@pytest.mark.parametrize(("language", "size", "scripts"), TO_ITS_TRACKING, ids=map(named, TO_ITS_TRACKING))
+@pytest.mark.parametrize(
+    ("language", "size", "scripts"),
+    [pytest.param(*one, id=named(one), marks=() if one in ALWAYS else pytest.mark.thorough) for one in TO_ITS_TRACKING],
+)
 def test_a_business_licence_is_applied_for_paid_and_followed_on_a_phone(
     begin: Callable[..., Applicant], papers: dict[str, list[Path]], language: str, size: str, scripts: bool
 ) -> None:

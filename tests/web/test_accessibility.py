@@ -149,7 +149,7 @@ def test_services_guides_verification_and_refusals(looking: Callable[[str], Look
 
 
 @BOTH
-@pytest.mark.parametrize("service", [LICENCE, RESIDENCE])
+@pytest.mark.parametrize("service", [LICENCE, pytest.param(RESIDENCE, marks=pytest.mark.thorough)])
 def test_a_form_from_empty_over_its_errors_to_its_answers(
     looking: Callable[[str], Looking], language: str, service: str
 ) -> None:
