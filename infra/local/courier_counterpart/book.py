@@ -128,14 +128,6 @@ class Book:
         rows = self._db.execute("SELECT waybill, courier, number FROM parcel ORDER BY rowid DESC").fetchall()
         return [Parcel(waybill, courier, number, tuple(events.get(waybill, ()))) for waybill, courier, number in rows]
 
-    def cancel(self, parcel: Parcel, now: datetime, *, push_at: float | None, tick: timedelta) -> None:
-        """Call a parcel off; nothing when it is called off already. TooLate: it is picked up."""
-        if parcel.state == "cancelled":
-            return
-        if parcel.state not in BEFORE_PICKUP:
-            raise TooLate
-        self.move(parcel, "cancelled", "", now, push_at=push_at, tick=tick)
-
     def move(
         self, parcel: Parcel, state: str, undoes: str, now: datetime, *, push_at: float | None, tick: timedelta
     ) -> Event:
@@ -179,9 +171,9 @@ class Book:
         """Try it again then."""
         self._db.execute("UPDATE push SET due = ?, attempts = attempts + 1 WHERE id = ?", (due, push.id))
 
-    def hasten(self, due: float) -> None:
-        """Have every push delivered by then at the latest."""
-        self._db.execute("UPDATE push SET due = min(due, ?)", (due,))
+    def hasten(self, due: float, event: str | None = None) -> None:
+        """Have every push, or those of this event, delivered by then at the latest."""
+        self._db.execute("UPDATE push SET due = min(due, ?1) WHERE ?2 IS NULL OR event = ?2", (due, event))
 
     def _transaction(self) -> sqlite3.Connection:
         self._db.execute("BEGIN IMMEDIATE")

@@ -13,9 +13,9 @@ class Faults:
     """How badly the courier behaves. Shares are between 0 and 1.
 
     ``drop``: a push gets lost on its way and is tried again later. ``lose``: the courier never tells of it.
-    ``duplicate``: an acknowledged push comes once more. ``reorder``: a push is held back, so that later ones overtake
-    it. ``delay_s``: every push waits so long. ``timeout_after_booking``, ``refuse``: so many of the next orders are
-    booked but not answered, or refused.
+    ``duplicate``: an acknowledged push comes once more. ``reorder``: a push is held back until a later one of the same
+    parcel has overtaken it. ``delay_s``: every push waits so long. ``timeout_after_booking``, ``refuse``: so many of
+    the next orders are booked but not answered, or refused.
     """
 
     drop: float = 0.0
@@ -62,10 +62,9 @@ class Chaos:
         self._unanswered, now = max(0, self._unanswered - 1), self._unanswered
         return now > 0
 
-    def delay(self) -> float:
-        """Seconds that a new push waits."""
-        held = self._random.uniform(0, self.faults.hold_s) if self._happens(self.faults.reorder) else 0.0
-        return self.faults.delay_s + held
+    def holds_back(self) -> float | None:
+        """Seconds that a new push lets later ones overtake it at most; None when it goes at once."""
+        return self._random.uniform(0, self.faults.hold_s) if self._happens(self.faults.reorder) else None
 
     def drops(self) -> bool:
         """Whether this attempt gets lost."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from infra.local.courier_counterpart.book import Book, Event, Parcel
+from infra.local.courier_counterpart.book import BEFORE_PICKUP, Book, Event, Parcel, Push, TooLate
 from infra.local.courier_counterpart.chaos import Chaos
 
 _LONGEST_SILENCE_S = 60
@@ -27,6 +27,7 @@ class Depot:
         self.chaos = chaos
         self.clock = clock
         self.bell = asyncio.Event()  # rung when there may be something to deliver
+        self._held_back: dict[str, list[str]] = {}  # waybill -> events that later ones are to overtake, oldest first
 
     def accept(self, courier: str, number: str) -> Parcel:
         """Book an order; the same number again is the same parcel. Refused: a fault, ordered by ``refuse``."""
@@ -37,18 +38,35 @@ class Depot:
     def move(self, parcel: Parcel, state: str, undoes: str, tick: timedelta) -> Event:
         """Let something happen to a parcel, and have the hall told."""
         now = self.clock()
-        event = self.book.move(parcel, state, undoes, now, push_at=self._push_at(now), tick=tick)
+        held_back, push_at = self._push(now)
+        event = self.book.move(parcel, state, undoes, now, push_at=push_at, tick=tick)
+        if held_back:
+            self._held_back.setdefault(parcel.waybill, []).append(event.id)
         self.bell.set()
         return event
 
     def cancel(self, parcel: Parcel, tick: timedelta) -> None:
-        """Call a parcel off. TooLate: it is picked up."""
-        now = self.clock()
-        self.book.cancel(parcel, now, push_at=self._push_at(now), tick=tick)
-        self.bell.set()
+        """Call a parcel off; nothing when it is called off already. TooLate: it is picked up."""
+        if parcel.state == "cancelled":
+            return
+        if parcel.state not in BEFORE_PICKUP:
+            raise TooLate
+        self.move(parcel, "cancelled", "", tick)
 
-    def _push_at(self, now: datetime) -> float | None:
-        return None if self.chaos.loses() else now.timestamp() + self.chaos.delay()
+    def delivered(self, push: Push) -> None:
+        """The hall has acknowledged a push: now the last one that is held back may follow."""
+        self.book.delivered(push)
+        held_back = [event for event in self._held_back.pop(push.event.waybill, ()) if event != push.event.id]
+        if held_back:
+            self.book.hasten(self.clock().timestamp(), held_back.pop())
+            self._held_back[push.event.waybill] = held_back
+
+    def _push(self, now: datetime) -> tuple[bool, float | None]:
+        """Whether a new push is held back, and when it is due at the latest (None: the hall is never told)."""
+        if self.chaos.loses():
+            return False, None
+        held_s = self.chaos.holds_back()
+        return held_s is not None, now.timestamp() + self.chaos.faults.delay_s + (held_s or 0.0)
 
 
 async def silence(request: Request) -> Response:

@@ -82,7 +82,7 @@ class Postman:
 
     async def _deliver(self, push: Push) -> None:
         if not self._depot.chaos.drops() and await self._is_acknowledged(push):
-            self._depot.book.delivered(push)
+            self._depot.delivered(push)
             if push.id in self._repeats:
                 self._repeats.remove(push.id)
             elif (pause := self._depot.chaos.repeats_after()) is not None:
