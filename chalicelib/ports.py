@@ -87,7 +87,7 @@ class News:
 
     ``state`` is canonical (COURIER_STATES), ``at`` the courier's own event time (aware), ``code`` the courier's code,
     ``identity`` the same for every repetition of the same news. ``undoes`` names the canonical state that this
-    news takes back (EMS reversals), else "".
+    news takes back (EMS reversals), else "". ``reason`` is why something went wrong (COURIER_REASONS), else "".
     """
 
     identity: str
@@ -97,6 +97,7 @@ class News:
     at: datetime
     code: str
     undoes: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,17 @@ COURIER_STATES = (
     "returned",
     "cancelled",
     "exception",
+)
+
+COURIER_REASONS = (
+    "nobody_home",
+    "refused",
+    "wrong_address",
+    "not_collectable",
+    "delayed",
+    "lost",
+    "damaged",
+    "awaiting_collection",
 )
 
 

@@ -162,6 +162,7 @@ class RecordNews(Command):
     code: str
     identity: str
     undoes: str = ""
+    reason: str = ""
 
 
 # --- what the hall did ---

@@ -364,6 +364,7 @@ def _record_news(case: Case, command: c.RecordNews) -> Events:
         code=command.code,
         identity=command.identity,
         undoes=command.undoes,
+        reason=command.reason,
     )
     return (moved,) if shipment else (_requested(case, command), moved)
 

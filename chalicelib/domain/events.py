@@ -8,7 +8,7 @@ log (submissions and notes), and events carry only those items' salted digests. 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -242,7 +242,8 @@ class CancellationRefused(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentMoved(Event):
     """News of a shipment. ``happened_at`` is the courier's time, ``identity`` the same for each repetition of the news;
-    ``undoes`` names the state that it takes back, else ""."""
+    ``undoes`` names the state that it takes back, else ""; ``reason`` is why something went wrong (one of
+    ``ports.COURIER_REASONS``), "" where that is not told."""
 
     leg: str
     attempt: int
@@ -252,6 +253,7 @@ class ShipmentMoved(Event):
     code: str
     identity: str
     undoes: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,12 +339,19 @@ TYPES: Mapping[str, type[Event]] = {type_.__name__: type_ for type_ in Event.__s
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """``{"type": "FeePaid", …}``, without ``at`` and ``by``: those stand once, in the commit."""
-    values = {f.name: to_json(getattr(event, f.name)) for f in fields(event) if f.name not in ("at", "by")}
+    """``{"type": "FeePaid", …}``, without ``at`` and ``by``: those stand once, in the commit.
+
+    A field that came later has a default, and is written only where it says something else: a commit from before it
+    is written as it always was.
+    """
+    told = {f.name: getattr(event, f.name) for f in fields(event) if f.name not in ("at", "by")}
+    later = {f.name: f.default for f in fields(event) if f.default is not MISSING}
+    values = {name: to_json(value) for name, value in told.items() if name not in later or value != later[name]}
     return {"type": type(event).__name__, **values}
 
 
 def event_from_json(document: Mapping[str, Any], at: datetime, by: str) -> Event:
-    """KeyError for an unknown type or a missing field: a log that this version of the hall can't read must stop it."""
+    """KeyError for an unknown type or a missing field (but for one that came later, with a default): a log that this
+    version of the hall can't read must stop it."""
     event: Event = from_json(TYPES[document["type"]], {**document, "at": at, "by": by})
     return event

@@ -190,7 +190,7 @@ def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
     before = case.shipment(event.leg, event.attempt)
     if before is None:
         return case
-    move = Move(event.state, event.happened_at, event.code, event.identity, event.undoes)
+    move = Move(event.state, event.happened_at, event.code, event.identity, event.undoes, event.reason)
     waybill = before.waybill or event.waybill
     ending = before.ending if before.ending == "kept" else ""  # a courier that reports has the order after all
     after = replace(before, waybill=waybill, booked=True, ending=ending, moves=(*before.moves, move))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
@@ -31,7 +31,7 @@ def rfc3339(at: datetime) -> str:
 
 
 def from_json(hint: Any, value: Any) -> Any:
-    """The value of the type that ``hint`` names; KeyError for a missing field."""
+    """The value of the type that ``hint`` names; KeyError for a missing field that has no default."""
     if get_origin(hint) in (Union, types.UnionType):
         return None if value is None else from_json(next(h for h in get_args(hint) if h is not type(None)), value)
     if get_origin(hint) is tuple:
@@ -46,9 +46,17 @@ def from_json(hint: Any, value: Any) -> Any:
 
 
 def _field(hint: type, name: str, value: Mapping[str, Any]) -> Any:
-    if name not in value:
+    if name in value:
+        return value[name]
+    default = _defaults(hint)[name]
+    if default is MISSING:
         raise KeyError(f"{hint.__name__}.{name}")
-    return value[name]
+    return default
+
+
+@cache
+def _defaults(hint: type) -> dict[str, Any]:
+    return {f.name: f.default for f in fields(hint)}
 
 
 @cache

@@ -20,6 +20,7 @@ class Move:
     code: str
     identity: str
     undoes: str = ""
+    reason: str = ""
 
 
 class _Identified(Protocol):

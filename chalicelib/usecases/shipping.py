@@ -135,6 +135,7 @@ def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, n
             code=news.code,
             identity=news.identity,
             undoes=news.undoes,
+            reason=news.reason,
         )
 
     execute(hall, number, command)

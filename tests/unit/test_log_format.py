@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -24,6 +24,7 @@ from chalicelib.domain.events import (
 from tests.cases import Book
 
 GOLDEN = Path(__file__).parent / "golden"
+OLDER = GOLDEN / "older"  # without the fields that came later
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 SAMPLES: dict[Any, Any] = {
     str: "text",
@@ -54,7 +55,17 @@ def test_an_event_is_written_as_it_always_was(name: str) -> None:
 
 
 def test_no_golden_file_is_forgotten() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == set(TYPES)
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(TYPES)
+
+
+@pytest.mark.parametrize("path", sorted(OLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_an_event_from_before_it_had_a_field_is_read_and_written_as_it_was(path: Path) -> None:
+    older = json.loads(path.read_text())
+    later = {f.name for f in fields(TYPES[path.stem])} - {*older, "at", "by"}
+    event = event_from_json(older, AT, "hall")
+    assert later
+    assert replace(event, **dict.fromkeys(later, "")) == event
+    assert event_to_json(event) == older
 
 
 def test_an_unknown_event_or_a_missing_field_stops_the_reader() -> None:
