@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS event (
     waybill TEXT NOT NULL REFERENCES parcel,
     state TEXT NOT NULL,
     undoes TEXT NOT NULL,
-    at TEXT NOT NULL
+    at TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX IF NOT EXISTS event_of_parcel ON event (waybill, at);
 CREATE TABLE IF NOT EXISTS push (
@@ -38,7 +39,8 @@ CREATE TABLE IF NOT EXISTS push (
     attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 """
-_EVENTS = "SELECT id, waybill, state, undoes, at FROM event"
+_LATER_COLUMNS = {"event": {"reason": "TEXT NOT NULL DEFAULT ''"}}  # that a book of an earlier version has not
+_EVENTS = "SELECT id, waybill, state, undoes, at, reason FROM event"
 
 
 class TooLate(Exception):
@@ -47,13 +49,14 @@ class TooLate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to a parcel; ``undoes`` is the state it takes back, or ""."""
+    """One thing that happened to a parcel; ``undoes`` is the state it takes back, ``reason`` why, or ""."""
 
     id: str
     waybill: str
     state: str
     undoes: str
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,17 @@ class Parcel:
     def state(self) -> str:
         """Where it is now."""
         return self.events[-1].state if self.events else "ordered"
+
+    @property
+    def reason(self) -> str:
+        """Why it is in this state, or ""."""
+        return self.events[-1].reason if self.events else ""
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the courier has it in hand, or had it; a problem says nothing about that."""
+        states = [event.state for event in self.events if event.state != "exception"]
+        return bool(states) and states[-1] not in BEFORE_PICKUP | {"cancelled"}
 
     @property
     def leg(self) -> str:
@@ -96,6 +110,7 @@ class Book:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.executescript(_SCHEMA)
+        self._bring_up_to_date()
 
     def close(self) -> None:
         """Close the file."""
@@ -129,7 +144,15 @@ class Book:
         return [Parcel(waybill, courier, number, tuple(events.get(waybill, ()))) for waybill, courier, number in rows]
 
     def move(
-        self, parcel: Parcel, state: str, undoes: str, now: datetime, *, push_at: float | None, tick: timedelta
+        self,
+        parcel: Parcel,
+        state: str,
+        undoes: str,
+        now: datetime,
+        *,
+        push_at: float | None,
+        tick: timedelta,
+        reason: str = "",
     ) -> Event:
         """Write down what happened, and when the hall is to be told (None: never).
 
@@ -138,10 +161,10 @@ class Book:
         at = now.astimezone(UTC).replace(microsecond=now.microsecond if tick < timedelta(seconds=1) else 0)
         if parcel.events:
             at = max(at, parcel.events[-1].at + tick)
-        event = Event(uuid4().hex, parcel.waybill, state, undoes, at)
+        event = Event(uuid4().hex, parcel.waybill, state, undoes, at, reason)
         with self._transaction():
-            row = (event.id, event.waybill, state, undoes, at.isoformat(timespec="microseconds"))
-            self._db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?)", row)
+            row = (event.id, event.waybill, state, undoes, at.isoformat(timespec="microseconds"), reason)
+            self._db.execute("INSERT INTO event (id, waybill, state, undoes, at, reason) VALUES (?, ?, ?, ?, ?, ?)", row)
             if push_at is not None:
                 self.push(event, push_at)
         return event
@@ -155,7 +178,7 @@ class Book:
     def pushes(self) -> list[Push]:
         """What is still to be delivered, the longest due first."""
         rows = self._db.execute(
-            "SELECT push.id, due, attempts, courier, number, event.id, waybill, state, undoes, at FROM push"
+            "SELECT push.id, due, attempts, courier, number, event.id, waybill, state, undoes, at, reason FROM push"
             " JOIN event ON event.id = push.event JOIN parcel USING (waybill)"
             " ORDER BY due, push.id"
         ).fetchall()
@@ -174,6 +197,12 @@ class Book:
     def hasten(self, due: float, event: str | None = None) -> None:
         """Have every push, or those of this event, delivered by then at the latest."""
         self._db.execute("UPDATE push SET due = min(due, ?1) WHERE ?2 IS NULL OR event = ?2", (due, event))
+
+    def _bring_up_to_date(self) -> None:
+        for table, columns in _LATER_COLUMNS.items():
+            known = {name for _, name, *_ in self._db.execute(f"PRAGMA table_info({table})").fetchall()}
+            for name in columns.keys() - known:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
 
     def _transaction(self) -> sqlite3.Connection:
         self._db.execute("BEGIN IMMEDIATE")
@@ -195,5 +224,5 @@ class Book:
 
 
 def _event(row: Sequence[str]) -> Event:
-    id_, waybill, state, undoes, at = row
-    return Event(id_, waybill, state, undoes, datetime.fromisoformat(at))
+    id_, waybill, state, undoes, at, reason = row
+    return Event(id_, waybill, state, undoes, datetime.fromisoformat(at), reason)

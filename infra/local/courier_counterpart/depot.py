@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from infra.local.courier_counterpart.book import BEFORE_PICKUP, Book, Event, Parcel, Push, TooLate
+from infra.local.courier_counterpart.book import Book, Event, Parcel, Push, TooLate
 from infra.local.courier_counterpart.chaos import Chaos
 
 _LONGEST_SILENCE_S = 60
@@ -35,11 +35,11 @@ class Depot:
             raise Refused
         return self.book.book(courier, number)
 
-    def move(self, parcel: Parcel, state: str, undoes: str, tick: timedelta) -> Event:
+    def move(self, parcel: Parcel, state: str, undoes: str, tick: timedelta, reason: str = "") -> Event:
         """Let something happen to a parcel, and have the hall told."""
         now = self.clock()
         held_back, push_at = self._push(now)
-        event = self.book.move(parcel, state, undoes, now, push_at=push_at, tick=tick)
+        event = self.book.move(parcel, state, undoes, now, push_at=push_at, tick=tick, reason=reason)
         if held_back:
             self._held_back.setdefault(parcel.waybill, []).append(event.id)
         self.bell.set()
@@ -49,7 +49,7 @@ class Depot:
         """Call a parcel off; nothing when it is called off already. TooLate: it is picked up."""
         if parcel.state == "cancelled":
             return
-        if parcel.state not in BEFORE_PICKUP:
+        if parcel.has_left:
             raise TooLate
         self.move(parcel, "cancelled", "", tick)
 

@@ -21,6 +21,24 @@ TAKEN_BACK: Mapping[str, str] = {
 }
 """State that can be taken back -> the state that is left."""
 
+PICKUP_PROBLEMS = ("nobody_home", "refused", "wrong_address", "not_collectable", "delayed")
+"""Why a parcel could not be fetched; the state is ``exception``, as with the next ones."""
+
+MISHAPS = ("delayed", "lost", "damaged")
+"""What may happen to a parcel under way."""
+
+DELIVERY_PROBLEMS = ("nobody_home", "refused", "wrong_address", "delayed")
+"""Why a parcel could not be handed over; the state is ``delivery_failed``."""
+
+REASONS = frozenset(
+    {
+        *(("exception", reason) for reason in (*PICKUP_PROBLEMS, *MISHAPS)),
+        *(("delivery_failed", reason) for reason in DELIVERY_PROBLEMS),
+        ("out_for_delivery", "awaiting_collection"),
+    }
+)
+"""Every state and reason that go together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -37,6 +55,7 @@ class Dialect(Protocol):
     code: str
     tick: timedelta  # the smallest step of time that the format can tell
     states: frozenset[str]  # that the format can tell
+    reasons: frozenset[tuple[str, str]]  # states and their reasons that it can tell besides
 
     def letter(self, push: Push, now: datetime) -> Letter:
         """A push in the courier's own format."""
