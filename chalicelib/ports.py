@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.due import Step
+from chalicelib.domain.ledger import Entry
 from chalicelib.domain.money import Money
 
 
@@ -246,6 +247,10 @@ class Payments(Protocol):
 
     def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:
         """Give back part of a payment; the same ``key`` gives the same refund."""
+        ...
+
+    def refund_made(self, key: str, payment: str) -> Refund | None:
+        """The refund that was made under this key, as it is now; None: there is none."""
         ...
 
 
@@ -478,6 +483,22 @@ class CaseLog(Protocol):
 
     def unrelayed(self, before: datetime) -> Iterator[tuple[str, int]]:
         """Case and version of each commit from before that instant that was not handed on."""
+        ...
+
+    def cases(self, after: str = "") -> Iterator[str]:
+        """The number of every case, in an order of the store's own; those behind that case. Reads the whole log."""
+        ...
+
+
+class Ledger(Protocol):
+    """The hall's books, day by day. Can be thrown away and folded anew from the log."""
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Write entries down; one that is there already stays the only one of its case, version and number."""
+        ...
+
+    def between(self, first: date, last: date) -> Iterator[Entry]:
+        """All entries of these days and the days between them, oldest first."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,9 +30,7 @@ class Settings:
     oidc_jwks_url: str  # "" = found by the issuer's discovery document
     stripe_api_base: str  # "" = Stripe itself
     couriers: Mapping[str, tuple[str, ...]]  # in order of preference, by service; "" for all others
-    ems_url: str
-    ems_sender: str
-    open_courier_url: str
+    courier_options: Mapping[str, Mapping[str, str]]  # by courier: addresses, customer numbers; nothing secret
     email_sender: str
     message_gateway_url: str  # "" = SNS and SES
     country: str
@@ -68,9 +67,7 @@ class Settings:
             oidc_jwks_url=optional("OIDC_JWKS_URL"),
             stripe_api_base=optional("STRIPE_API_BASE"),
             couriers=_couriers(optional("COURIERS", "ems")),
-            ems_url=optional("EMS_URL", "https://api.ems.com.cn/amp-prod-api/f/amp/api/open"),
-            ems_sender=optional("EMS_SENDER"),
-            open_courier_url=optional("OPEN_COURIER_URL"),
+            courier_options=json.loads(optional("COURIER_OPTIONS", "{}")),
             email_sender=optional("EMAIL_SENDER"),
             message_gateway_url=optional("MESSAGE_GATEWAY_URL"),
             country=optional("COUNTRY", "CN"),

@@ -16,6 +16,7 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib import ports
+    from chalicelib.adapters.couriers.terms import Terms
     from chalicelib.domain.clock import Calendar
     from chalicelib.forms.catalogue import Catalogue
     from chalicelib.usecases.hall import Hall
@@ -57,15 +58,15 @@ class AwsHall:
         return utc_now
 
     @cached_property
-    def secrets(self) -> dict[str, str]:
+    def secrets(self) -> dict[str, Any]:
         """Read once per process: keys as in the template's secret."""
         answer = self._client("secretsmanager").get_secret_value(SecretId=self.settings.secrets_arn)
-        secrets: dict[str, str] = json.loads(answer["SecretString"])
+        secrets: dict[str, Any] = json.loads(answer["SecretString"])
         return secrets
 
     @property
     def mac_key(self) -> bytes:
-        return self.secrets["mac_key"].encode()
+        return str(self.secrets["mac_key"]).encode()
 
     @cached_property
     def party(self) -> ports.Party:
@@ -92,6 +93,12 @@ class AwsHall:
         from chalicelib.adapters.dynamodb.case_log import DynamoCaseLog
 
         return DynamoCaseLog(self.settings.cases_table)
+
+    @cached_property
+    def ledger(self) -> ports.Ledger:
+        from chalicelib.adapters.dynamodb.ledger import DynamoLedger
+
+        return DynamoLedger(self.settings.views_table)
 
     @cached_property
     def read_model(self) -> ports.ReadModel:
@@ -175,17 +182,23 @@ class AwsHall:
         """KeyError for a courier that the hall has no contract with."""
         from chalicelib.adapters import couriers
 
-        return couriers.courier(code, self.settings, self.secrets)
+        return couriers.courier(code, self._terms(code))
 
     def courier_webhook(self, code: str) -> ports.CourierWebhook:
         """KeyError for a courier that the hall has no contract with."""
         from chalicelib.adapters import couriers
 
-        return couriers.webhook(code, self.settings, self.secrets)
+        return couriers.webhook(code, self._terms(code))
+
+    def _terms(self, code: str) -> Terms:
+        from chalicelib.adapters.couriers.terms import Terms
+
+        callback = f"{self.url}/webhooks/couriers/{code}/{self.courier_token}"
+        return Terms(self.settings.courier_options.get(code, {}), self.secrets["couriers"].get(code, {}), callback)
 
     @property
     def courier_token(self) -> str:
-        return self.secrets["courier_token"]
+        return str(self.secrets["courier_token"])
 
     @cached_property
     def notifier(self) -> ports.Notifier:

@@ -14,11 +14,9 @@ from typing import Any
 import httpx2
 from botocore.exceptions import ClientError
 
-from infra.local import cloud
+from infra.local import agreements, cloud
 from infra.local.children import tail
-from infra.local.courier_counterpart import ems_side, open_side
 from infra.local.layout import AT_ONCE, LOOPBACK, ROOT, Layout
-from infra.local.secrets import EMS_SENDER
 
 STACK = "doorstep-local"
 PACKAGE = ROOT / "build/local"
@@ -84,7 +82,7 @@ def pack(layout: Layout) -> None:
     _run(layout, "infra.aws.package", "--stage", "local")
 
 
-def deploy(layout: Layout, keys: Mapping[str, str]) -> Stack:
+def deploy(layout: Layout, keys: Mapping[str, Any]) -> Stack:
     """Create or update the stack; data of an earlier run stay. DeploymentFailed: it did not come up."""
     _clear_away_a_stillborn(layout)
     wanted = [f"--parameter={name}={value}" for name, value in parameters(layout).items()]
@@ -113,9 +111,7 @@ def parameters(layout: Layout) -> dict[str, str]:
         "CognitoUrl": layout.cloud_url,
         "StripeApiBase": layout.stripe_url,
         "Couriers": "ems,open;residence-certificate=open,ems",
-        "EmsUrl": layout.courier_url + ems_side.PATH,
-        "EmsSender": EMS_SENDER,
-        "OpenCourierUrl": layout.courier_url + open_side.PATH,
+        "CourierOptions": json.dumps(agreements.options(layout.courier_url)),
         "EmailSender": EMAIL_SENDER,
         "MalwareScan": "own",
         "HallParty": json.dumps(HALL_PARTY, ensure_ascii=False),
@@ -185,7 +181,7 @@ def warm_up(layout: Layout, stack: Stack) -> None:
 # --- what the emulator leaves out ----------------------------------------------------------------------------------
 
 
-def _fill_secrets(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> None:
+def _fill_secrets(layout: Layout, stack: Stack, keys: Mapping[str, Any]) -> None:
     """Put the vendors' keys beside the one that the stack generated, as an operator would."""
     secrets = cloud.client(layout, "secretsmanager")
     arn = stack.outputs["SecretsArn"]

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from infra.local import cloud, deployment, ports, secrets, staff
+from infra.local import agreements, cloud, deployment, ports, secrets, staff
 from infra.local.children import Child, ChildDied, end_left_behind, remember
 from infra.local.deployment import DeploymentFailed, Stack
 from infra.local.layout import BadSetting, Layout
@@ -120,13 +120,13 @@ def open_hall(layout: Layout, ready: Path, closing: ExitStack, endings: queue.Si
 # --- stages ------------------------------------------------------------------------------------------------------
 
 
-def employ(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> None:
+def employ(layout: Layout, stack: Stack, keys: Mapping[str, Any]) -> None:
     """Demo staff for every department that the services name."""
     pool, client = stack.outputs["DeskUserPoolId"], stack.outputs["DeskClientId"]
     staff.Desk(cloud.client(layout, "cognito-idp"), pool, client, keys["staff_password"]).employ(staff.roster())
 
 
-def stripe(layout: Layout, keys: Mapping[str, str]) -> Child:
+def stripe(layout: Layout, keys: Mapping[str, Any]) -> Child:
     """The counterpart that speaks Stripe's wire format."""
     layout.stripe.mkdir(exist_ok=True)
     return _module(
@@ -136,15 +136,12 @@ def stripe(layout: Layout, keys: Mapping[str, str]) -> Child:
     )  # fmt: skip
 
 
-def couriers(layout: Layout, keys: Mapping[str, str]) -> Child:
+def couriers(layout: Layout, keys: Mapping[str, Any]) -> Child:
     """The counterpart that speaks the couriers' wire formats."""
     layout.courier.mkdir(exist_ok=True)
     agreed = {
         "DOORSTEP_COURIER_TOKEN": keys["courier_token"],
-        "DOORSTEP_EMS_SENDER": secrets.EMS_SENDER,
-        "DOORSTEP_EMS_KEY": keys["ems_key"],
-        "DOORSTEP_EMS_AUTHORIZATION": keys["ems_authorization"],
-        "DOORSTEP_OPEN_COURIER_SECRET": keys["open_courier_secret"],
+        "DOORSTEP_COURIER_TERMS": json.dumps(agreements.terms(keys["couriers"])),
     }
     return _module(
         layout, "courier_counterpart", agreed,
@@ -162,7 +159,7 @@ def scanner(layout: Layout, stack: Stack) -> Child:
     return _module(layout, "scanner", _of(layout), "--bucket", stack.outputs["UploadsBucket"])
 
 
-def edge(layout: Layout, stack: Stack, keys: Mapping[str, str]) -> Child:
+def edge(layout: Layout, stack: Stack, keys: Mapping[str, Any]) -> Child:
     """What CloudFront is in the cloud."""
     settings = {**_of(layout), "STAFF_PASSWORD": keys["staff_password"]}
     outputs = stack.outputs
@@ -204,7 +201,7 @@ def write_ready(layout: Layout, stack: Stack, ready: Path) -> None:
     unfinished.replace(ready)
 
 
-def welcome(layout: Layout, keys: Mapping[str, str]) -> str:
+def welcome(layout: Layout, keys: Mapping[str, Any]) -> str:
     """What the user sees once the hall is open."""
     people = "\n".join(f"      {one.email:<48} {', '.join(one.groups)}" for one in staff.roster())
     return f"""

@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from secrets import token_bytes, token_hex, token_urlsafe
+from secrets import token_hex, token_urlsafe
+from typing import Any
 
-EMS_SENDER = "1100000000000"  # the agreement's customer number: no secret
+from infra.local import agreements
 
 
-def keys(file: Path) -> Mapping[str, str]:
+def keys(file: Path) -> Mapping[str, Any]:
     """Read the keys, or make them. Their names are those of the stack's secret, and ``staff_password``."""
-    kept: dict[str, str] = json.loads(file.read_text()) if file.is_file() else {}
-    wanted = _made() | kept
+    kept: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    made = _made()
+    wanted = made | kept | {"couriers": made["couriers"] | kept.get("couriers", {})}
     if wanted != kept:
         _write_private(file, json.dumps(wanted, indent=1))
     return wanted
 
 
-def _made() -> dict[str, str]:
+def _made() -> dict[str, Any]:
     return {
         "stripe_api_key": f"sk_test_{token_hex(24)}",
         "stripe_webhook_secret": f"whsec_{token_hex(24)}",
-        "ems_key": _base64(16),  # SM4
-        "ems_authorization": token_hex(16),
-        "open_courier_secret": f"whsec_{_base64(32)}",  # as Standard Webhooks writes it
         "courier_token": token_urlsafe(32),
+        "couriers": agreements.made(),
         "staff_password": f"Desk-{token_urlsafe(12)}",
     }
-
-
-def _base64(size: int) -> str:
-    return b64encode(token_bytes(size)).decode()
 
 
 def _write_private(file: Path, text: str) -> None:

@@ -19,22 +19,16 @@ import urllib3
 import uvicorn
 from starlette.types import ASGIApp
 
-from chalicelib.adapters.couriers.ems import EmsCourier, EmsWebhook
-from chalicelib.adapters.couriers.http import Http
+from chalicelib.adapters import couriers
 from chalicelib.adapters.couriers.memory import MemoryCourier
-from chalicelib.adapters.couriers.open_http import OpenCourier, OpenWebhook
+from chalicelib.adapters.couriers.terms import Terms
 from chalicelib.ports import Courier, CourierOrder, CourierWebhook, News, Party, Reply, Window
-from infra.local.courier_counterpart.app import Agreements, build
-from infra.local.courier_counterpart.ems_side import PATH as EMS_PATH
-from infra.local.courier_counterpart.open_side import PATH as OPEN_PATH
+from infra.local import agreements
+from infra.local.courier_counterpart.app import build
 from infra.local.courier_counterpart.postman import Hall
 
-AGREEMENTS = Agreements(
-    ems_sender="1100000000000",
-    ems_authorization="sample-authorization",
-    ems_key="MDEyMzQ1Njc4OWFiY2RlZg==",
-    open_secret="whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-)
+OPEN_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+SECRETS = {**agreements.made(), "open": {"secret": OPEN_SECRET}}
 TOKEN = "a-secret-part-of-the-path"
 BEIJING = timezone(timedelta(hours=8))
 WINDOW = Window(datetime(2026, 1, 5, 9, tzinfo=BEIJING), datetime(2026, 1, 5, 11, tzinfo=BEIJING))
@@ -117,19 +111,26 @@ def serving(app: ASGIApp) -> Iterator[str]:
         listening.close()
 
 
-def webhooks() -> dict[str, CourierWebhook]:
-    return {
-        "ems": EmsWebhook(AGREEMENTS.ems_key, AGREEMENTS.ems_sender),
-        "open": OpenWebhook(AGREEMENTS.open_secret),
-    }
+def terms_of(
+    code: str, url: str = "https://couriers.example", *, read_s: float = LONGEST_WAIT_S, **changes: str
+) -> Terms:
+    """What hall and courier have agreed upon; ``changes`` replace options or secrets."""
+    options, secrets = agreements.options(url)[code], SECRETS[code]
+    return Terms(
+        {name: changes.get(name, value) for name, value in options.items()},
+        {name: changes.get(name, value) for name, value in secrets.items()},
+        f"https://hall.example/webhooks/couriers/{code}/{TOKEN}",
+        read_s,
+    )
 
 
-def courier_at(url: str, code: str, *, read_s: float = LONGEST_WAIT_S, agreements: Agreements = AGREEMENTS) -> Courier:
-    http = Http(code, read_s=read_s)
-    if code == "ems":
-        sender, authorization, key = agreements.ems_sender, agreements.ems_authorization, agreements.ems_key
-        return EmsCourier(url + EMS_PATH, sender, authorization, key, http=http)
-    return OpenCourier(url + OPEN_PATH, agreements.open_secret, http=http)
+def webhook_of(code: str) -> CourierWebhook:
+    return couriers.webhook(code, terms_of(code))
+
+
+def courier_at(url: str, code: str, *, read_s: float = LONGEST_WAIT_S, **changes: str) -> Courier:
+    """A courier with the counterpart at the other end, as patient as ``read_s`` says."""
+    return couriers.courier(code, terms_of(code, url, read_s=read_s, **changes))
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -189,7 +190,7 @@ class HttpRig:
 
     def __init__(self, code: str, url: str, hall: CatchingHall) -> None:
         self.courier = courier_at(url, code)
-        self.webhook = webhooks()[code]
+        self.webhook = webhook_of(code)
         self.states = frozenset(
             {"picked_up", "in_transit", "out_for_delivery", "delivered", "delivery_failed", "returned", "cancelled"}
             | {"exception"}
@@ -229,12 +230,14 @@ class HttpRig:
 def acknowledging(received: Received) -> Reply:
     """The answer of a hall that is well."""
     code = received.path.split("/")[3]
-    return webhooks()[code].acknowledge(received.body)
+    return webhook_of(code).acknowledge(received.body)
 
 
 @contextmanager
 def counterpart(hall_url: str, state: Path) -> Iterator[str]:
-    with serving(build(Hall(hall_url, TOKEN), AGREEMENTS, state / "couriers.sqlite", retry_s=0.05)) as url:
+    with serving(
+        build(Hall(hall_url, TOKEN), agreements.terms(SECRETS), state / "couriers.sqlite", retry_s=0.05)
+    ) as url:
         yield url
 
 

@@ -20,7 +20,7 @@ from tests.contract.courier_rig import (
     an_order,
     courier_at,
     http_rig,
-    webhooks,
+    webhook_of,
 )
 
 
@@ -184,7 +184,7 @@ def test_an_altered_push_is_forged(by_http: HttpRig, place: str) -> None:
 @pytest.mark.parametrize("code", ["ems", "open"])
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'{"logitcsInterface":"|$4|"}', b"\xff\xfe", b"[" * 9999])
 def test_nonsense_is_forged_and_refused(code: str, body: bytes) -> None:
-    webhook = webhooks()[code]
+    webhook = webhook_of(code)
     with pytest.raises(Forged):
         webhook.authenticate({}, body, datetime.now(UTC))
     assert webhook.refuse().status == 401

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 from chalicelib.adapters.couriers.http import Answer, Http
 from chalicelib.adapters.couriers.open_http import OpenCourier, OpenWebhook, signed
 from chalicelib.ports import COURIER_STATES
-from tests.contract.courier_rig import AGREEMENTS, an_order, http_rig
+from tests.contract.courier_rig import OPEN_SECRET, an_order, http_rig
 
 PAGE = (Path(__file__).parents[2] / "docs/adding-a-courier.md").read_text()
 
@@ -50,7 +50,7 @@ def test_the_schemas_are_schemas(name: str) -> None:
 @pytest.mark.parametrize("window", [True, False])
 def test_an_order_is_as_the_page_says(window: bool) -> None:
     http = Recorder("open")
-    OpenCourier("https://courier.example", AGREEMENTS.open_secret, http=http).order(
+    OpenCourier("https://courier.example", OPEN_SECRET, http=http).order(
         an_order() if window else an_order(window=None)
     )
     assert faults("order", json.loads(http.body)) == []
@@ -63,7 +63,7 @@ def test_messages_and_shipments_are_as_the_page_says(tmp_path: Path) -> None:
         message = json.loads(rig.hall.next().body)
         rig.tell(shipment.waybill, "out_for_delivery", undoes="delivered")
         taken_back = json.loads(rig.hall.next().body)
-        headers = signed(Webhook(AGREEMENTS.open_secret), f"query_{shipment.order}", datetime.now(UTC), "")
+        headers = signed(Webhook(OPEN_SECRET), f"query_{shipment.order}", datetime.now(UTC), "")
         answer = urllib3.request("GET", f"{rig.url}/open/orders/{shipment.order}", headers=headers).json()
     assert faults("message", message) == faults("message", taken_back) == faults("shipment", answer) == []
     assert len(answer["events"]) == 2
@@ -72,7 +72,7 @@ def test_messages_and_shipments_are_as_the_page_says(tmp_path: Path) -> None:
 def test_the_pages_example_is_read() -> None:
     example = block("example", "message")
     assert faults("message", example) == []
-    (news,) = OpenWebhook(AGREEMENTS.open_secret).read(json.dumps(example).encode())
+    (news,) = OpenWebhook(OPEN_SECRET).read(json.dumps(example).encode())
     assert (news.state, news.code) == ("picked_up", "50")
 
 
@@ -90,4 +90,4 @@ def test_the_pages_signature_is_right() -> None:
     body = re.search(r"^```\n(\{.*\})\n```", PAGE, re.MULTILINE)
     assert body
     at = datetime.fromtimestamp(1767323045, UTC)
-    assert f"`{signed(Webhook(AGREEMENTS.open_secret), 'msg_1', at, body[1])['webhook-signature']}`" in PAGE
+    assert f"`{signed(Webhook(OPEN_SECRET), 'msg_1', at, body[1])['webhook-signature']}`" in PAGE

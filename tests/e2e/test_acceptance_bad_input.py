@@ -18,8 +18,8 @@ from standardwebhooks import Webhook
 from chalicelib.adapters.couriers.ems import seal
 from chalicelib.adapters.couriers.open_http import signed
 from infra.local import cloud
+from infra.local.agreements import AGREEMENTS
 from infra.local.demo import ANSWERS, Hall, Walk
-from infra.local.secrets import EMS_SENDER
 from infra.local.staff import Colleague, Desk
 from infra.local.stripe_counterpart.postman import sign
 from tests.e2e.backstage import Backstage
@@ -326,7 +326,7 @@ def agreed(one_hall: OneHall) -> dict[str, str]:
     return keys
 
 
-def test_stripe_is_believed_by_its_signature_only(ask: Ask, agreed: dict[str, str]) -> None:
+def test_stripe_is_believed_by_its_signature_only(ask: Ask, agreed: dict[str, Any]) -> None:
     event = {"id": "evt_forged", "object": "event", "type": "checkout.session.completed"}
     body = json.dumps(event | {"data": {"object": {"id": "cs_test_forged"}}})
     secret = agreed["stripe_webhook_secret"]
@@ -346,11 +346,16 @@ def test_stripe_is_believed_by_its_signature_only(ask: Ask, agreed: dict[str, st
         check_problem(ask("POST", "/webhooks/stripe", content=content, headers=headers), 400, "bad_signature")
 
 
-def test_ems_is_believed_by_its_key_and_its_address_only(ask: Ask, agreed: dict[str, str]) -> None:
+def test_ems_is_believed_by_its_key_and_its_address_only(ask: Ask, agreed: dict[str, Any]) -> None:
     operation = {"waybillNo": "1000000000001", "opCode": "704", "opTime": "2026-01-05 10:00:00", "orderNo": NOBODY}
     content = json.dumps(operation)
-    sealed = seal(content, agreed["ems_key"])
-    envelope = {"method": "040002", "senderNo": EMS_SENDER, "serialNo": "1", "logitcsInterface": sealed}
+    sealed = seal(content, agreed["couriers"]["ems"]["key"])
+    envelope = {
+        "method": "040002",
+        "senderNo": AGREEMENTS["ems"].options["sender"],
+        "serialNo": "1",
+        "logitcsInterface": sealed,
+    }
     place = sealed[40]
     altered = sealed[:40] + ("A" if place != "A" else "B") + sealed[41:]
     another_key = seal(content, "MDEyMzQ1Njc4OWFiY2RlZg==")
@@ -370,10 +375,10 @@ def test_ems_is_believed_by_its_key_and_its_address_only(ask: Ask, agreed: dict[
         assert answer.json()["code"] != "00000"
 
 
-def test_the_open_courier_is_believed_by_its_signature_and_its_address_only(ask: Ask, agreed: dict[str, str]) -> None:
+def test_the_open_courier_is_believed_by_its_signature_and_its_address_only(ask: Ask, agreed: dict[str, Any]) -> None:
     data = {"order": f"{NOBODY}-pickup-1", "waybill": "w1", "state": "delivered", "at": "2026-01-05T10:00:00+08:00"}
     body = json.dumps({"type": "shipment.moved", "data": data})
-    signer, now = Webhook(agreed["open_courier_secret"]), datetime.now(UTC)
+    signer, now = Webhook(agreed["couriers"]["open"]["secret"]), datetime.now(UTC)
     good = signed(signer, "msg_forged", now, body)
     another = Webhook("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
     address = f"/webhooks/couriers/open/{agreed['courier_token']}"
@@ -390,12 +395,12 @@ def test_the_open_courier_is_believed_by_its_signature_and_its_address_only(ask:
         assert (answer.status_code, answer.json()) == (401, {"error": "bad_signature"})
 
 
-def test_a_courier_without_a_contract_is_not_known(ask: Ask, agreed: dict[str, str]) -> None:
+def test_a_courier_without_a_contract_is_not_known(ask: Ask, agreed: dict[str, Any]) -> None:
     answer = ask("POST", f"/webhooks/couriers/pigeon/{agreed['courier_token']}", json={})
     check_problem(answer, 404, "not_found")
 
 
-def test_a_webhook_of_two_megabytes_is_refused(ask: Ask, agreed: dict[str, str]) -> None:
+def test_a_webhook_of_two_megabytes_is_refused(ask: Ask, agreed: dict[str, Any]) -> None:
     body = b"x" * 2 * 1024 * 1024
     for path in ("/webhooks/stripe", f"/webhooks/couriers/open/{agreed['courier_token']}"):
         answer = ask("POST", path, content=body, headers={"Content-Type": "application/json"})

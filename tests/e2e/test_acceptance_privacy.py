@@ -174,7 +174,7 @@ def _found(places: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _tables(one_hall: OneHall, backstage: Backstage, case: str) -> dict[str, str]:
-    key = json.loads(one_hall.open.layout.secrets.read_text())["ems_key"]
+    key = json.loads(one_hall.open.layout.secrets.read_text())["couriers"]["ems"]["key"]
     return {
         "commits": _dump(_of_case(backstage, case, commits=True)),
         "Views": _dump(backstage.items("ViewsTable")),

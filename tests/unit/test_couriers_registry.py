@@ -8,41 +8,34 @@ import sys
 import pytest
 
 from chalicelib.adapters import couriers
-from chalicelib.settings import Settings
+from chalicelib.adapters.couriers.terms import Terms
+from infra.local import agreements
 
-SECRETS = {
-    "ems_key": "MDEyMzQ1Njc4OWFiY2RlZg==",
-    "ems_authorization": "sample",
-    "open_courier_secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-}
-REQUIRED = (
-    "STAGE HALL_URL CASES_TABLE VIEWS_TABLE INBOX_TABLE CERTIFICATES_TABLE LOOKUPS_TABLE STEPS_QUEUE_URL FILES_BUCKET"
-    " UPLOADS_BUCKET SEAL_KEY_ID SECRETS_ARN OIDC_ISSUER OIDC_AUDIENCE"
-)
+OPTIONS, SECRETS = agreements.options("https://couriers.example"), agreements.made()
 
 
-@pytest.fixture
-def settings() -> Settings:
-    return Settings.from_env({f"DOORSTEP_{name}": "sample" for name in REQUIRED.split()})
-
-
-@pytest.mark.parametrize("code", ["ems", "open"])
-def test_a_courier_is_found_by_its_code(settings: Settings, code: str) -> None:
-    assert couriers.courier(code, settings, SECRETS).code == code
-    assert couriers.webhook(code, settings, SECRETS).code == code
+@pytest.mark.parametrize("code", sorted(couriers.MODULES))
+def test_a_courier_is_found_by_its_code(code: str) -> None:
+    terms = Terms(OPTIONS[code], SECRETS[code], f"https://hall.example/webhooks/couriers/{code}/sample")
+    assert couriers.courier(code, terms).code == code
+    assert couriers.webhook(code, terms).code == code
 
 
 @pytest.mark.parametrize("code", ["", "pigeon", "../ems", "__init__"])
-def test_an_unknown_courier_is_a_key_error(settings: Settings, code: str) -> None:
+def test_an_unknown_courier_is_a_key_error(code: str) -> None:
     with pytest.raises(KeyError):
-        couriers.courier(code, settings, SECRETS)
+        couriers.courier(code, Terms())
     with pytest.raises(KeyError):
-        couriers.webhook(code, settings, SECRETS)
+        couriers.webhook(code, Terms())
 
 
-def test_a_missing_secret_is_a_key_error(settings: Settings) -> None:
-    with pytest.raises(KeyError, match="ems_key"):
-        couriers.webhook("ems", settings, {})
+def test_a_missing_secret_is_a_key_error() -> None:
+    with pytest.raises(KeyError, match="key"):
+        couriers.webhook("ems", Terms({"sender": "1100000000000"}))
+
+
+def test_secrets_and_the_secret_address_are_not_shown() -> None:
+    assert "hidden" not in repr(Terms({}, {"key": "hidden"}, "https://hall.example/hidden"))
 
 
 def test_the_registry_loads_no_courier_and_no_heavy_library() -> None:

@@ -224,9 +224,10 @@ def test_keys_are_made_once_and_only_for_the_user(tmp_path: Path) -> None:
 
 def test_a_key_that_came_later_is_added_to_the_others(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
-    file.write_text(json.dumps({"ems_key": "held"}))
+    file.write_text(json.dumps({"couriers": {"ems": {"key": "held"}}}))
     keys = secrets.keys(file)
-    assert keys["ems_key"] == "held"
+    assert keys["couriers"]["ems"] == {"key": "held"}
+    assert keys["couriers"]["open"]["secret"]
     assert keys["courier_token"]
 
 

@@ -37,8 +37,9 @@ from chalicelib.ports import (
 )
 
 if TYPE_CHECKING:
-    from chalicelib.settings import Settings
+    from chalicelib.adapters.couriers.terms import Terms
 
+PRODUCTION = "https://api.ems.com.cn/amp-prod-api/f/amp/api/open"
 BEIJING = timezone(timedelta(hours=8))
 _TIME = "%Y-%m-%d %H:%M:%S"
 _SEAL = "|$4|"
@@ -77,6 +78,22 @@ REVERSALS: Mapping[str, tuple[str, str]] = {
 }
 """Operation code -> the state that is left, the state that is taken back."""
 
+REASONS: Mapping[str, str] = {
+    **dict.fromkeys(("723", "747", "O_017"), "awaiting_collection"),
+    "O_012": "refused",
+    **dict.fromkeys(("987", "988"), "lost"),
+}
+"""Operation code -> why, where it says so."""
+
+ATTEMPTS_IN_VAIN: Mapping[str, tuple[str, str]] = {
+    "7": ("delivery_failed", "refused"),
+    "8": ("out_for_delivery", "awaiting_collection"),  # the receiver wants to collect it
+    "13": ("exception", "lost"),
+}
+"""``attemptDeliveryCode`` of 705 -> canonical state and why; the other numbers up to 16 say nothing to act upon."""
+
+_ATTEMPT = "attemptDeliveryCode"
+_IN_VAIN = "705"
 _WITHOUT_NEWS = frozenset({"756", "802", "803"})  # a change of address
 _UNDER_WAY = frozenset("234579")  # first digits of the groups acceptance, handling, transport and delivery
 
@@ -272,19 +289,22 @@ class EmsWebhook:
         return envelope, json_object(unseal(str(envelope.get("logitcsInterface")), self._key))
 
 
-def courier(settings: Settings, secrets: Mapping[str, str]) -> EmsCourier:
-    """EMS under the hall's agreement; secrets ``ems_authorization`` and ``ems_key``."""
-    return EmsCourier(settings.ems_url, settings.ems_sender, secrets["ems_authorization"], secrets["ems_key"])
+def courier(terms: Terms) -> EmsCourier:
+    """EMS under the hall's agreement: options ``sender`` and ``url`` (PRODUCTION, unless given), secrets
+    ``authorization`` and ``key``."""
+    options, secrets = terms.options, terms.secrets
+    url, http = options.get("url", PRODUCTION), Http("ems", read_s=terms.read_s)
+    return EmsCourier(url, options["sender"], secrets["authorization"], secrets["key"], http=http)
 
 
-def webhook(settings: Settings, secrets: Mapping[str, str]) -> EmsWebhook:
-    """EMS's pushes to the hall; secret ``ems_key``."""
-    return EmsWebhook(secrets["ems_key"], settings.ems_sender)
+def webhook(terms: Terms) -> EmsWebhook:
+    """EMS's pushes to the hall: option ``sender``, secret ``key``."""
+    return EmsWebhook(terms.secrets["key"], terms.options["sender"])
 
 
 def _operation(item: Mapping[str, Any]) -> dict[str, str]:
     """The fields of an operation that we use, checked; the others may hold personal data and are left behind."""
-    fields = {name: str(item.get(name) or "") for name in ("waybillNo", "opCode", "opTime", "orderNo")}
+    fields = {name: str(item.get(name) or "") for name in ("waybillNo", "opCode", "opTime", "orderNo", _ATTEMPT)}
     if not fields["waybillNo"]:
         fields["waybillNo"] = str(item.get("traceNo") or "")
     for name in ("waybillNo", "opCode"):
@@ -301,15 +321,15 @@ def _identity(operation: Mapping[str, str]) -> str:
 
 
 def _news(operation: Mapping[str, str], *, waybill: str, order: str) -> News | None:
-    code = operation["opCode"]
+    code, undoes, reason = operation["opCode"], "", REASONS.get(operation["opCode"], "")
     if code in REVERSALS:
         state, undoes = REVERSALS[code]
+    elif code == _IN_VAIN and operation[_ATTEMPT] in ATTEMPTS_IN_VAIN:
+        state, reason = ATTEMPTS_IN_VAIN[operation[_ATTEMPT]]
     elif not (state := _state(code)):
         return None
-    else:
-        undoes = ""
     at = datetime.strptime(operation["opTime"], _TIME).replace(tzinfo=BEIJING)
-    return News(_identity(operation), waybill, order, state, at, code, undoes)
+    return News(_identity(operation), waybill, order, state, at, code, undoes, reason)
 
 
 def _state(code: str) -> str:

@@ -17,10 +17,10 @@ from urllib.parse import quote
 from standardwebhooks import Webhook
 
 from chalicelib.adapters.couriers.http import Answer, Http, json_object, utc_now
-from chalicelib.ports import COURIER_STATES, CourierOrder, Forged, News, Reply, Shipment, Window
+from chalicelib.ports import COURIER_REASONS, COURIER_STATES, CourierOrder, Forged, News, Reply, Shipment, Window
 
 if TYPE_CHECKING:
-    from chalicelib.settings import Settings
+    from chalicelib.adapters.couriers.terms import Terms
 
 TOLERANCE = timedelta(minutes=5)
 _JSON = "application/json"
@@ -128,14 +128,14 @@ class OpenWebhook:
         return (_news(data),)
 
 
-def courier(settings: Settings, secrets: Mapping[str, str]) -> OpenCourier:
-    """The courier at ``open_courier_url``; secret ``open_courier_secret``."""
-    return OpenCourier(settings.open_courier_url, secrets["open_courier_secret"])
+def courier(terms: Terms) -> OpenCourier:
+    """The courier at the option ``url``; both sides sign with the secret ``secret``."""
+    return OpenCourier(terms.options["url"], terms.secrets["secret"], http=Http("open", read_s=terms.read_s))
 
 
-def webhook(_: Settings, secrets: Mapping[str, str]) -> OpenWebhook:
-    """What that courier reports to the hall; secret ``open_courier_secret``."""
-    return OpenWebhook(secrets["open_courier_secret"])
+def webhook(terms: Terms) -> OpenWebhook:
+    """What that courier reports to the hall, signed with the secret ``secret``."""
+    return OpenWebhook(terms.secrets["secret"])
 
 
 def signed(signer: Webhook, message_id: str, now: datetime, body: str) -> dict[str, str]:
@@ -195,6 +195,7 @@ def _news(data: Mapping[str, Any]) -> News:
         at=at,
         code=_text(data, "code", _CODE) if data.get("code") else "",
         undoes=undoes,
+        reason=data["reason"] if data.get("reason") in COURIER_REASONS else "",
     )
 
 

@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from chalicelib.adapters.couriers.http import utc_now
 from infra.local.courier_counterpart.book import Book, Parcel
 from infra.local.courier_counterpart.chaos import Chaos
 from infra.local.courier_counterpart.depot import Depot
-from infra.local.courier_counterpart.dialects import TAKEN_BACK, Dialect
+from infra.local.courier_counterpart.dialects import DELIVERY_PROBLEMS, MISHAPS, PICKUP_PROBLEMS, TAKEN_BACK, Dialect
 from infra.local.courier_counterpart.ems_side import EmsSide
 from infra.local.courier_counterpart.open_side import OpenSide
 from infra.local.courier_counterpart.postman import Hall, Postman
@@ -32,14 +31,15 @@ from infra.local.courier_counterpart.postman import Hall, Postman
 _log = logging.getLogger(__name__)
 _ON_PAGE = 200  # parcels
 _NEXT: Mapping[str, tuple[str, ...]] = {
-    "ordered": ("pickup_scheduled", "picked_up", "cancelled"),
-    "pickup_scheduled": ("picked_up", "cancelled"),
+    "ordered": ("pickup_scheduled", "picked_up", "cancelled", "exception"),
+    "pickup_scheduled": ("picked_up", "cancelled", "exception"),
     "picked_up": ("in_transit", "exception"),
     "in_transit": ("out_for_delivery", "exception"),
-    "out_for_delivery": ("delivered", "delivery_failed"),
-    "delivery_failed": ("out_for_delivery", "returned"),
-    "exception": ("in_transit", "out_for_delivery", "returned"),
+    "out_for_delivery": ("delivered", "delivery_failed", "exception", "out_for_delivery"),
+    "delivery_failed": ("out_for_delivery", "returned", "exception"),
+    "exception": ("in_transit", "out_for_delivery", "returned", "exception"),
 }
+_NEXT_AT_THE_DOOR = _NEXT["ordered"]  # a problem with fetching is one in state "exception" too
 _LABELS = {
     "ordered": "Ordered 已下单",
     "pickup_scheduled": "Pickup scheduled 待揽收",
@@ -52,32 +52,33 @@ _LABELS = {
     "cancelled": "Cancelled 已撤单",
     "exception": "Exception 异常",
 }
+_REASONS = {
+    "nobody_home": "Nobody home 无人在家",
+    "refused": "Refused 拒绝",
+    "wrong_address": "Wrong address 地址错误",
+    "not_collectable": "Not collectable 无法揽收",
+    "delayed": "Delayed 延误",
+    "lost": "Lost 丢失",
+    "damaged": "Damaged 破损",
+    "awaiting_collection": "Waits in a locker 待取件",
+}
 _LEGS = {"pickup": "Pickup 上门取件", "delivery": "Delivery 送件", "return": "Return 退还原件", "": "Parcel 包裹"}
 
 
-@dataclass(frozen=True, slots=True)
-class Agreements:
-    """What hall and couriers have agreed upon."""
-
-    ems_sender: str
-    ems_authorization: str
-    ems_key: str
-    open_secret: str
+SIDES: Mapping[str, Callable[[Mapping[str, str]], Dialect]] = {"ems": EmsSide, "open": OpenSide}
+"""Code of each courier -> its side of the wire, made of what it has agreed upon with the hall."""
 
 
 def build(
     hall: Hall,
-    agreements: Agreements,
+    terms: Mapping[str, Mapping[str, str]],
     book_path: Path,
     *,
     retry_s: float = 1.0,
     clock: Callable[[], datetime] = utc_now,
 ) -> Starlette:
     """The application; it opens the book when it starts and delivers pushes while it runs."""
-    dialects: dict[str, Dialect] = {
-        "ems": EmsSide(agreements.ems_sender, agreements.ems_authorization, agreements.ems_key),
-        "open": OpenSide(agreements.open_secret),
-    }
+    dialects = {code: side(terms[code]) for code, side in SIDES.items() if code in terms}
     depot = Depot(Book(book_path), Chaos(), clock)
     postman = Postman(depot, dialects, hall, retry_s=retry_s)
     handheld = Handheld(depot, dialects)
@@ -132,18 +133,19 @@ class Handheld:
             {"parcel": parcel, "next": self._next(parcel), "takes_back": parcel.state in TAKEN_BACK}
             for parcel in self._depot.book.parcels()[:_ON_PAGE]
         ]
-        return HTMLResponse(self._page.render(parcels=parcels, labels=_LABELS, legs=_LEGS))
+        words = {"labels": _LABELS, "reasons": _REASONS, "legs": _LEGS}
+        return HTMLResponse(self._page.render(parcels=parcels, faults=self._depot.chaos.on(), **words))
 
     async def waybills(self, _: Request) -> Response:
         """All parcels, the latest first."""
         return JSONResponse([_summary(parcel) for parcel in self._depot.book.parcels()])
 
     async def event(self, request: Request) -> Response:
-        """Let ``state`` happen, or take back the present state by naming it in ``undoes``."""
+        """Let ``state`` happen, maybe for a ``reason``, or take back the present state by naming it in ``undoes``."""
+        wish = await _wish(request)  # before the book is opened: nothing may come between reading and writing
         parcel = self._depot.book.parcel(request.path_params["waybill"])
         if parcel is None:
             return JSONResponse({"error": "unknown_waybill"}, 404)
-        wish = await _wish(request)
         dialect = self._dialects[parcel.courier]
         undoes = str(wish.get("undoes") or "")
         if undoes and (undoes not in TAKEN_BACK or undoes != parcel.state):
@@ -151,7 +153,11 @@ class Handheld:
         state = TAKEN_BACK[undoes] if undoes else str(wish.get("state"))
         if not undoes and state not in dialect.states:
             return JSONResponse({"error": "unknown_state", "states": sorted(dialect.states)}, 422)
-        event = self._depot.move(parcel, state, undoes, dialect.tick)
+        reason = "" if undoes else str(wish.get("reason") or "")
+        if reason and (state, reason) not in dialect.reasons:
+            told = sorted(known for for_state, known in dialect.reasons if for_state == state)
+            return JSONResponse({"error": "unknown_reason", "reasons": told}, 422)
+        event = self._depot.move(parcel, state, undoes, dialect.tick, reason)
         if _is_form(request):
             return RedirectResponse(f"/#w{parcel.waybill}", 303)
         return JSONResponse({"waybill": parcel.waybill, "state": event.state, "at": event.at.isoformat()}, 201)
@@ -169,8 +175,22 @@ class Handheld:
                 return JSONResponse({"error": str(fault)}, 422)
         return JSONResponse(self._depot.chaos.state())
 
-    def _next(self, parcel: Parcel) -> list[str]:
-        return [state for state in _NEXT.get(parcel.state, ()) if state in self._dialects[parcel.courier].states]
+    def _next(self, parcel: Parcel) -> list[tuple[str, list[str]]]:
+        """The states that may come next, each with the reasons that its courier can tell."""
+        dialect = self._dialects[parcel.courier]
+        at_the_door = parcel.state == "exception" and not parcel.has_left
+        states = _NEXT_AT_THE_DOOR if at_the_door else _NEXT.get(parcel.state, ())
+        return [(state, _reasons(dialect, parcel, state)) for state in states if state in dialect.states]
+
+
+def _reasons(dialect: Dialect, parcel: Parcel, state: str) -> list[str]:
+    """Why this may happen to the parcel, as far as its courier can tell."""
+    fitting = {
+        "exception": MISHAPS if parcel.has_left else PICKUP_PROBLEMS,
+        "delivery_failed": DELIVERY_PROBLEMS,
+        "out_for_delivery": ("awaiting_collection",),
+    }
+    return [reason for reason in fitting.get(state, ()) if (state, reason) in dialect.reasons]
 
 
 def _summary(parcel: Parcel) -> dict[str, str]:
@@ -180,6 +200,7 @@ def _summary(parcel: Parcel) -> dict[str, str]:
         "order": parcel.number,
         "leg": parcel.leg,
         "state": parcel.state,
+        "reason": parcel.reason,
     }
 
 

@@ -38,6 +38,11 @@ _TAKING_BACK: Mapping[str, tuple[str, str]] = {
     "delivered": ("743", "妥投撤销"),
     "delivery_failed": ("744", "未妥投撤销"),
 }
+_BY_REASON: Mapping[tuple[str, str], dict[str, str]] = {
+    ("out_for_delivery", "awaiting_collection"): {"opCode": "747", "opName": "投递到智能包裹柜/自提点"},
+    ("delivery_failed", "refused"): {"attemptDeliveryCode": "7"},
+    ("exception", "lost"): {"opCode": "987", "opName": "邮件丢失"},
+}
 _REQUIRED = ("createdTime", "ecommerceUserId", "logisticsOrderNo", "contentsAttribute", "bizProductNo")
 _REQUIRED_OF_PARTY = ("name", "prov", "city", "county", "address")
 
@@ -57,11 +62,12 @@ class EmsSide:
     code = "ems"
     tick = timedelta(seconds=1)
     states = frozenset(_OPERATIONS)
+    reasons = frozenset(_BY_REASON)
 
-    def __init__(self, sender: str, authorization: str, key_b64: str) -> None:
-        self._sender = sender
-        self._authorization = authorization
-        self._key = key_b64
+    def __init__(self, terms: Mapping[str, str]) -> None:
+        self._sender = terms["sender"]
+        self._authorization = terms["authorization"]
+        self._key = terms["key"]
 
     def letter(self, push: Push, now: datetime) -> Letter:
         """The push 040002; the serial number is new at each attempt."""
@@ -100,7 +106,7 @@ class EmsSide:
                 result = self._result(depot, form)
             except _Fault as fault:
                 return _envelope(depot.clock(), fault.code, fault.message, None)
-            if form["apiCode"] == "020003" and depot.chaos.leaves_unanswered():
+            if form["apiCode"] == "020003" and self._is_left_unanswered(depot, result):
                 return await silence(request)
             return _envelope(depot.clock(), "00000", "成功", result)
 
@@ -146,6 +152,10 @@ class EmsSide:
             raise _Fault("B00006", "超出服务范围") from None
         return {"waybillNo": parcel.waybill, "logisticsOrderNo": parcel.number}
 
+    def _is_left_unanswered(self, depot: Depot, booked: Mapping[str, Any]) -> bool:
+        parcel = depot.book.parcel(booked["waybillNo"])
+        return parcel is not None and depot.leaves_unanswered(parcel)
+
     def _cancelled(self, depot: Depot, document: dict[str, Any]) -> dict[str, Any]:
         parcel = depot.book.parcel(document.get("waybillNo", ""))
         if parcel is None or parcel.courier != self.code or parcel.number != document.get("logisticsOrderNo"):
@@ -168,7 +178,7 @@ def _track(depot: Depot, document: dict[str, Any]) -> dict[str, Any]:
 
 def _operation(event: Event) -> dict[str, str]:
     code, name = _TAKING_BACK[event.undoes] if event.undoes else _OPERATIONS[event.state]
-    return {
+    told = {
         "traceNo": event.waybill,
         "waybillNo": event.waybill,
         "opTime": _beijing(event.at),
@@ -182,6 +192,7 @@ def _operation(event: Event) -> dict[str, str]:
         "operatorNo": "",
         "operatorName": "",
     }
+    return told | _BY_REASON.get((event.state, event.reason), {})
 
 
 def _envelope(now: datetime, code: str, message: str, result: dict[str, Any] | None) -> Response:

@@ -16,7 +16,7 @@ from chalicelib.adapters.couriers.open_http import signed, verified
 from chalicelib.ports import COURIER_STATES, Forged
 from infra.local.courier_counterpart.book import Event, Parcel, Push, TooLate
 from infra.local.courier_counterpart.depot import Depot, Refused, silence
-from infra.local.courier_counterpart.dialects import Letter
+from infra.local.courier_counterpart.dialects import REASONS, Letter
 
 PATH = "/open"
 _Answer = Callable[[Depot, Request], Awaitable[Response]]
@@ -29,9 +29,10 @@ class OpenSide:
     code = "open"
     tick = timedelta(milliseconds=1)
     states = frozenset(COURIER_STATES)
+    reasons = REASONS
 
-    def __init__(self, secret: str) -> None:
-        self._signer = Webhook(secret)
+    def __init__(self, terms: Mapping[str, str]) -> None:
+        self._signer = Webhook(terms["secret"])
 
     def letter(self, push: Push, now: datetime) -> Letter:
         """The message ``shipment.moved``; its id stays the same at each attempt."""
@@ -77,7 +78,7 @@ async def _order(depot: Depot, request: Request) -> Response:
         parcel = depot.accept(OpenSide.code, request.path_params["number"])
     except Refused:
         return _error(422, "not_served")
-    return await silence(request) if depot.chaos.leaves_unanswered() else _shipment(parcel)
+    return await silence(request) if depot.leaves_unanswered(parcel) else _shipment(parcel)
 
 
 async def _query(depot: Depot, request: Request) -> Response:
@@ -115,7 +116,8 @@ def _shipment(parcel: Parcel) -> Response:
 
 def _event(event: Event) -> dict[str, str]:
     told = {"state": event.state, "at": event.at.isoformat(timespec="microseconds"), "code": event.state}
-    return told | {"undoes": event.undoes} if event.undoes else told
+    more = {"undoes": event.undoes, "reason": event.reason}
+    return told | {name: value for name, value in more.items() if value}
 
 
 def _error(status: int, code: str) -> Response:
