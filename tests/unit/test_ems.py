@@ -335,3 +335,23 @@ def test_every_code_has_a_canonical_state(code: str) -> None:
 )
 def test_codes_mean_what_they_mean(code: str, expected: tuple[str, str] | None) -> None:
     assert state_of(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"opCode": "747"}, ("out_for_delivery", "awaiting_collection")),
+        ({"opCode": "O_012"}, ("delivery_failed", "refused")),
+        ({"opCode": "987"}, ("exception", "lost")),
+        ({"opCode": "705"}, ("delivery_failed", "")),
+        ({"opCode": "705", "attemptDeliveryCode": "7"}, ("delivery_failed", "refused")),
+        ({"opCode": "705", "attemptDeliveryCode": "8"}, ("out_for_delivery", "awaiting_collection")),
+        ({"opCode": "705", "attemptDeliveryCode": "13"}, ("exception", "lost")),
+        ({"opCode": "705", "attemptDeliveryCode": "16"}, ("delivery_failed", "")),
+        ({"opCode": "704", "attemptDeliveryCode": "7"}, ("delivered", "")),
+        ({"opCode": "744", "attemptDeliveryCode": "7"}, ("out_for_delivery", "")),
+    ],
+)
+def test_codes_say_why_as_far_as_they_can(changed: dict[str, str], expected: tuple[str, str]) -> None:
+    (news,) = EmsWebhook(KEY).read(a_push(an_operation(**changed)))
+    assert (news.state, news.reason) == expected

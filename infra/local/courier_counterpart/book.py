@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 BEFORE_PICKUP = frozenset({"ordered", "pickup_scheduled"})
@@ -40,7 +41,14 @@ CREATE TABLE IF NOT EXISTS push (
 ) STRICT;
 """
 _LATER_COLUMNS = {"event": {"reason": "TEXT NOT NULL DEFAULT ''"}}  # that a book of an earlier version has not
-_EVENTS = "SELECT id, waybill, state, undoes, at, reason FROM event"
+_NTH = "(SELECT count(*) FROM event AS earlier WHERE earlier.waybill = event.waybill AND earlier.at < event.at)"
+_EVENTS = f"SELECT id, waybill, state, undoes, at, reason, {_NTH} FROM event"  # noqa: S608
+_WRITE_EVENT = "INSERT INTO event (id, waybill, state, undoes, at, reason) VALUES (?, ?, ?, ?, ?, ?)"
+_PUSHES = f"""
+SELECT push.id, due, attempts, courier, number, event.id, waybill, state, undoes, at, reason, {_NTH}
+FROM push JOIN event ON event.id = push.event JOIN parcel USING (waybill)
+ORDER BY due, push.id
+"""  # noqa: S608
 
 
 class TooLate(Exception):
@@ -49,7 +57,10 @@ class TooLate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to a parcel; ``undoes`` is the state it takes back, ``reason`` why, or ""."""
+    """One thing that happened to a parcel.
+
+    ``undoes`` is the state it takes back, ``reason`` why it happened, or "". ``nth`` counts the parcel's, from 0.
+    """
 
     id: str
     waybill: str
@@ -57,6 +68,7 @@ class Event:
     undoes: str
     at: datetime
     reason: str = ""
+    nth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +173,10 @@ class Book:
         at = now.astimezone(UTC).replace(microsecond=now.microsecond if tick < timedelta(seconds=1) else 0)
         if parcel.events:
             at = max(at, parcel.events[-1].at + tick)
-        event = Event(uuid4().hex, parcel.waybill, state, undoes, at, reason)
+        event = Event(uuid4().hex, parcel.waybill, state, undoes, at, reason, len(parcel.events))
         with self._transaction():
             row = (event.id, event.waybill, state, undoes, at.isoformat(timespec="microseconds"), reason)
-            self._db.execute("INSERT INTO event (id, waybill, state, undoes, at, reason) VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._db.execute(_WRITE_EVENT, row)
             if push_at is not None:
                 self.push(event, push_at)
         return event
@@ -177,11 +189,7 @@ class Book:
 
     def pushes(self) -> list[Push]:
         """What is still to be delivered, the longest due first."""
-        rows = self._db.execute(
-            "SELECT push.id, due, attempts, courier, number, event.id, waybill, state, undoes, at, reason FROM push"
-            " JOIN event ON event.id = push.event JOIN parcel USING (waybill)"
-            " ORDER BY due, push.id"
-        ).fetchall()
+        rows = self._db.execute(_PUSHES).fetchall()
         return [
             Push(id_, _event(row), courier, number, due, attempts) for id_, due, attempts, courier, number, *row in rows
         ]
@@ -223,6 +231,6 @@ class Book:
         return tuple(_event(row) for row in rows)
 
 
-def _event(row: Sequence[str]) -> Event:
-    id_, waybill, state, undoes, at, reason = row
-    return Event(id_, waybill, state, undoes, datetime.fromisoformat(at), reason)
+def _event(row: Sequence[Any]) -> Event:
+    id_, waybill, state, undoes, at, reason, nth = row
+    return Event(id_, waybill, state, undoes, datetime.fromisoformat(at), reason, nth)

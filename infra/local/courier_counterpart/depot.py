@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
@@ -30,18 +31,20 @@ class Depot:
         self._held_back: dict[str, list[str]] = {}  # waybill -> events that later ones are to overtake, oldest first
 
     def accept(self, courier: str, number: str) -> Parcel:
-        """Book an order; the same number again is the same parcel. Refused: a fault, ordered by ``refuse``."""
-        if self.chaos.refuses():
+        """Book an order; the same number again is the same parcel. Refused: a fault that was ordered."""
+        if self.book.ordered(courier, number) is None and self.chaos.refuses(number):
             raise Refused
         return self.book.book(courier, number)
 
+    def leaves_unanswered(self, parcel: Parcel) -> bool:
+        """Whether the caller is to hear nothing of this order (``silence``): a fault that was ordered."""
+        return self.chaos.leaves_unanswered(parcel.number)
+
     def move(self, parcel: Parcel, state: str, undoes: str, tick: timedelta, reason: str = "") -> Event:
-        """Let something happen to a parcel, and have the hall told."""
-        now = self.clock()
-        held_back, push_at = self._push(now)
-        event = self.book.move(parcel, state, undoes, now, push_at=push_at, tick=tick, reason=reason)
-        if held_back:
-            self._held_back.setdefault(parcel.waybill, []).append(event.id)
+        """Let something happen to a parcel, and have the hall told. It may then get lost, all by itself."""
+        event = self._happen(parcel, state, undoes, tick, reason)
+        if not undoes and self._gets_lost(parcel, state):
+            self._happen(replace(parcel, events=(*parcel.events, event)), "exception", "", tick, "lost")
         self.bell.set()
         return event
 
@@ -61,12 +64,25 @@ class Depot:
             self.book.hasten(self.clock().timestamp(), held_back.pop())
             self._held_back[push.event.waybill] = held_back
 
-    def _push(self, now: datetime) -> tuple[bool, float | None]:
+    def _happen(self, parcel: Parcel, state: str, undoes: str, tick: timedelta, reason: str) -> Event:
+        now = self.clock()
+        held_back, push_at = self._push(parcel.number, len(parcel.events), now)
+        event = self.book.move(parcel, state, undoes, now, push_at=push_at, tick=tick, reason=reason)
+        if held_back:
+            self._held_back.setdefault(parcel.waybill, []).append(event.id)
+        return event
+
+    def _gets_lost(self, parcel: Parcel, state: str) -> bool:
+        """Once at most: what was found again stays found."""
+        lost_before = any(event.reason == "lost" for event in parcel.events)
+        return not lost_before and self.chaos.loses_parcel(parcel.number) == state
+
+    def _push(self, number: str, nth: int, now: datetime) -> tuple[bool, float | None]:
         """Whether a new push is held back, and when it is due at the latest (None: the hall is never told)."""
-        if self.chaos.loses():
+        if self.chaos.loses(number, nth):
             return False, None
-        held_s = self.chaos.holds_back()
-        return held_s is not None, now.timestamp() + self.chaos.faults.delay_s + (held_s or 0.0)
+        held_s = self.chaos.holds_back(number, nth)
+        return held_s is not None, now.timestamp() + self.chaos.delays(number, nth) + (held_s or 0.0)
 
 
 async def silence(request: Request) -> Response:

@@ -81,11 +81,12 @@ class Postman:
         self._depot.bell.set()
 
     async def _deliver(self, push: Push) -> None:
-        if not self._depot.chaos.drops() and await self._is_acknowledged(push):
+        chaos, number, nth = self._depot.chaos, push.number, push.event.nth
+        if not chaos.drops(number, nth, push.attempts) and await self._is_acknowledged(push):
             self._depot.delivered(push)
             if push.id in self._repeats:
                 self._repeats.remove(push.id)
-            elif (pause := self._depot.chaos.repeats_after()) is not None:
+            elif (pause := chaos.repeats_after(number, nth)) is not None:
                 self._repeats.add(self._depot.book.push(push.event, self._now() + pause))
         else:
             self._depot.book.postpone(push, self._now() + pause_after(push.attempts, self._retry_s))
