@@ -110,7 +110,7 @@ def parameters(layout: Layout) -> dict[str, str]:
         "Cdn": "false",
         "CognitoUrl": layout.cloud_url,
         "StripeApiBase": layout.stripe_url,
-        "Couriers": "ems,open;residence-certificate=open,ems",
+        "Couriers": ",".join(agreements.AGREEMENTS) + ";residence-certificate=open,ems",
         "CourierOptions": json.dumps(agreements.options(layout.courier_url)),
         "EmailSender": EMAIL_SENDER,
         "MalwareScan": "own",

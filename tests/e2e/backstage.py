@@ -52,8 +52,28 @@ class Backstage:
 
     def settings(self, name: str) -> dict[str, str]:
         """The environment of a function, with what leads to the emulated AWS."""
+        return {**self._variables(name), **cloud.environment(self.layout)}
+
+    def _variables(self, name: str) -> dict[str, str]:
         found = self._functions.get_function_configuration(FunctionName=self.stack[name])
-        return {**found["Environment"]["Variables"], **cloud.environment(self.layout)}
+        return dict(found["Environment"]["Variables"])
+
+    @contextmanager
+    def set_up(self, name: str, **settings: str) -> Iterator[None]:
+        """Other settings for a function, as an operator would change them."""
+        variables = self._functions.get_function_configuration(FunctionName=self.stack[name])["Environment"][
+            "Variables"
+        ]
+        self._configure(name, variables | settings)
+        try:
+            yield
+        finally:
+            self._configure(name, variables)
+
+    def _configure(self, name: str, variables: Mapping[str, str]) -> None:
+        function = self.stack[name]
+        self._functions.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+        self._functions.get_waiter("function_updated_v2").wait(FunctionName=function)
 
     @contextmanager
     def cut_off(self, name: str) -> Iterator[None]:

@@ -1,0 +1,28 @@
+"""Any courier of the registry carries a whole case, chosen by setting alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.adapters.couriers import MODULES
+from infra.local.demo import Walk
+from tests.e2e.backstage import Backstage
+from tests.e2e.outcome import check_log, check_messages, check_one_of_each
+
+pytestmark = pytest.mark.hall
+
+
+@pytest.mark.parametrize("code", sorted(MODULES))
+def test_a_courier_that_the_setting_names_carries_the_whole_way(
+    walk: Callable[..., Walk], backstage: Backstage, code: str
+) -> None:
+    way = walk("business-licence-change")
+    with backstage.set_up("PerformName", DOORSTEP_COURIERS=code):
+        way.whole_way()
+    shipments = {one["leg"]: one["courier"] for one in way.track()["shipments"]}
+    assert shipments == {"pickup": code, "delivery": code}
+    check_log(way)
+    check_messages(way)
+    check_one_of_each(way, backstage)
