@@ -77,6 +77,12 @@ class MemoryPayments:
         self.refunds[key] = payment, made
         return made
 
+    def refund_made(self, key: str, payment: str) -> Refund | None:
+        """The refund that was made under this key, as it is now; None: there is none."""
+        self._paid(payment)
+        of, made = self.refunds.get(key, ("", None))
+        return made if of == payment else None
+
     def pay(self, id: str) -> Checkout:
         """The applicant pays, unless the checkout is over."""
         found = self.checkout(id)

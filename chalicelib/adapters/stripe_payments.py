@@ -146,22 +146,24 @@ class StripePayments:
         }
         return self._effect(lambda: _refund(self._stripe.v1.refunds.create(params, {"idempotency_key": key})))
 
+    def refund_made(self, key: str, payment: str) -> Refund | None:
+        """The refund that was made under this key, however long ago, as it is now; None: there is none."""
+        return self._read(lambda: _refund_of(self._payment(payment), key))
+
     def _refund_before(self, key: str, payment: str, amount: Money) -> Refund | None:
-        """The refund that was made under this key, however long ago."""
-        intent = self._stripe.v1.payment_intents.retrieve(
-            payment, {"expand": ["latest_charge.refunds"]}, {"max_network_retries": READ_RETRIES}
-        )
+        intent = self._payment(payment)
         if intent.currency != amount.currency:
             raise VendorRejected("stripe", "currency_mismatch")
-        charge = intent.latest_charge
-        if not isinstance(charge, stripe.Charge) or charge.refunds is None:
-            return None
-        made = next(
-            (_refund(one) for one in charge.refunds.auto_paging_iter() if _metadata(one).get("key") == key), None
-        )
+        made = _refund_of(intent, key)
         if made is not None and made.amount != amount:
             raise VendorRejected("stripe", "idempotency_error")
         return made
+
+    def _payment(self, id: str) -> stripe.PaymentIntent:
+        """A payment with its refunds."""
+        return self._stripe.v1.payment_intents.retrieve(
+            id, {"expand": ["latest_charge.refunds"]}, {"max_network_retries": READ_RETRIES}
+        )
 
     def _effect(self, request: Callable[[], T]) -> T:
         """Ask for an effect, again while its outcome is unknown.
@@ -269,6 +271,13 @@ def _state(session: stripe.checkout.Session) -> str:
         failed = isinstance(intent, stripe.PaymentIntent) and intent.status in ("requires_payment_method", "canceled")
         return "expired" if failed else "open"
     return {"complete": "paid", "expired": "expired"}.get(session.status or "", "open")
+
+
+def _refund_of(intent: stripe.PaymentIntent, key: str) -> Refund | None:
+    charge = intent.latest_charge
+    if not isinstance(charge, stripe.Charge) or charge.refunds is None:
+        return None
+    return next((_refund(one) for one in charge.refunds.auto_paging_iter() if _metadata(one).get("key") == key), None)
 
 
 def _refund(refund: stripe.Refund) -> Refund:

@@ -18,6 +18,7 @@ from chalicelib.usecases.execute import Loaded
 area = Area("desk", cors=None)
 BEARER = "desk"
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"', re.ASCII)
+_REFUND = re.compile("[1-9][0-9]{0,3}", re.ASCII)
 _MOST_ROWS = 100
 _STATES = ("failed", "new")
 
@@ -180,6 +181,29 @@ def revoke(call: Call, number: str) -> dict[str, Any]:
     if known is None:
         raise NotFound("unknown_certificate")
     return certificates.shown(call, desk.revoke(call.hall, staff, known, reason))
+
+
+@area.post(
+    "/v1/desk/cases/{case}/refunds/{refund}/settlement",
+    body="SettlementRequest",
+    headers=("If-Match",),
+    security=BEARER,
+    gives={200: "DeskCase"},
+    refuses=(
+        "forbidden",
+        "unknown_case",
+        "unknown_refund",
+        "refund_not_failed",
+        "reason_missing",
+        "precondition_failed",
+        "vendor_unavailable",
+    ),
+)
+def settle_refund(call: Call, case: str, refund: str) -> Response:
+    """A refund that failed was paid by other means, such as a bank transfer. `reason` says how; it can be erased."""
+    staff, reason, version = _staff(call), call.json().get("reason", ""), _version(call)
+    number = int(refund) if _REFUND.fullmatch(refund) else 0  # no refund has this number
+    return _shown(call, staff, desk.settle_refund(call.hall, staff, case, number, reason, version))
 
 
 @area.get("/v1/desk/cases/{case}/audit", security=BEARER, gives={200: "Audit"}, refuses=("forbidden", "unknown_case"))

@@ -104,6 +104,7 @@ REQUESTS: Mapping[str, Shape] = {
     ),
     "DispatchRequest": _object({"contents": _list(_one_of("certificate", "originals"), minItems=1, maxItems=2)}),
     "RevocationRequest": _object({"reason": FREE_TEXT}),
+    "SettlementRequest": _object({"reason": FREE_TEXT}),
 }
 
 _MONEY = {"amount": NATURAL, "currency": _text(3, 3)}

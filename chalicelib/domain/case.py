@@ -39,9 +39,18 @@ class Refund:
     amount: int
     lines: tuple[Line, ...]
     reason: str
-    state: str = "owed"  # owed, sent, done, failed
+    state: str = "owed"  # owed, sent, done, failed, settled
     vendor: str = ""
     sent_at: datetime | None = None
+
+    @property
+    def never_made(self) -> bool:
+        """The provider would not take its order: as far as the hall knows, there is no such refund."""
+        return self.state == "failed" and not self.vendor
+
+    @property
+    def given_back(self) -> bool:
+        return self.state in ("done", "settled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +240,9 @@ class Case:
     def refunded(self, payment: str) -> int:
         """What of a payment is given back or owed back; a refund that failed is still owed, by a person's hand."""
         return sum(refund.amount for refund in self.refunds if refund.payment == payment)
+
+    def refund(self, number: int) -> Refund | None:
+        return next((refund for refund in self.refunds if refund.number == number), None)
 
     @property
     def refunded_lines(self) -> frozenset[str]:

@@ -96,6 +96,12 @@ class Revoke(Command):
     note: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleRefund(Command):
+    refund: int
+    note: str
+
+
 # --- what vendors did ---
 
 
@@ -114,9 +120,11 @@ class RecordCheckout(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRefund(Command):
+    """A refund as the payment provider shows it; ``vendor`` is "" where it was refused, and so never made."""
+
     refund: int
     vendor: str
-    state: str  # pending, succeeded, failed, canceled
+    state: str  # pending, succeeded, failed, canceled; none: nobody has asked for it yet
     code: str = ""
 
 

@@ -259,6 +259,19 @@ def _revoke(case: Case, command: c.Revoke) -> Events:
     return (e.CertificateRevoked(at=command.at, by=command.by, number=command.number, note=command.note),)
 
 
+def _settle_refund(case: Case, command: c.SettleRefund) -> Events:
+    refund = case.refund(command.refund)
+    if refund is None:
+        raise NotFound("unknown_refund")
+    if refund.state == "settled":
+        return ()
+    if refund.state != "failed":
+        raise Conflict("refund_not_failed")
+    if not command.note:
+        raise Invalid("reason_missing", "/reason")
+    return (e.RefundSettled(at=command.at, by=command.by, refund=command.refund, note=command.note),)
+
+
 # --- what vendors did: never refused, written down once ---
 
 
@@ -292,15 +305,21 @@ def _payment(case: Case, command: c.RecordCheckout) -> e.Event:
 
 
 def _record_refund(case: Case, command: c.RecordRefund) -> Events:
-    refund = next((refund for refund in case.refunds if refund.number == command.refund), None)
-    if refund is None or refund.state in ("done", "failed"):
+    """A failure is the provider's last word. Until then even what was given back weeks ago may be sent back."""
+    refund = case.refund(command.refund)
+    if refund is None:
         return ()
+    state = "owed" if refund.never_made and command.vendor else refund.state
     at, by, number, vendor = command.at, command.by, command.refund, command.vendor
-    if command.state == "succeeded":
-        return (e.RefundDone(at=at, by=by, refund=number, vendor=vendor),)
-    if command.state in ("failed", "canceled"):
-        return (e.RefundFailed(at=at, by=by, refund=number, vendor=vendor, code=command.code),)
-    return (e.RefundSent(at=at, by=by, refund=number, vendor=vendor),) if refund.state == "owed" else ()
+    match command.state:
+        case "pending" if state == "owed":
+            return (e.RefundSent(at=at, by=by, refund=number, vendor=vendor),)
+        case "succeeded" if state in ("owed", "sent"):
+            return (e.RefundDone(at=at, by=by, refund=number, vendor=vendor),)
+        case "failed" | "canceled" if state in ("owed", "sent", "done"):
+            return (e.RefundFailed(at=at, by=by, refund=number, vendor=vendor, code=command.code),)
+        case _:
+            return ()
 
 
 def _request_courier(case: Case, command: c.RequestCourier) -> Events:
@@ -509,6 +528,7 @@ _RULES: dict[type[c.Command], Callable[[Case, Any], Events]] = {
     c.DecideTask: _decide_task,
     c.Dispatch: _dispatch,
     c.Revoke: _revoke,
+    c.SettleRefund: _settle_refund,
     c.RecordCheckout: _record_checkout,
     c.RecordRefund: _record_refund,
     c.RequestCourier: _request_courier,

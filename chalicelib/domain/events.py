@@ -149,11 +149,19 @@ class RefundDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundFailed(Event):
-    """The provider could not give it back: a person must."""
+    """The provider could not give it back, or the bank has sent back what was given: a person must."""
 
     refund: int
     vendor: str
     code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSettled(Event):
+    """A person has given back, by other means, what the provider could not; ``note`` is the digest of how."""
+
+    refund: int
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

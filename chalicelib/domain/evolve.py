@@ -113,7 +113,16 @@ def _refund_done(case: Case, event: e.RefundDone) -> Case:
 
 
 def _refund_failed(case: Case, event: e.RefundFailed) -> Case:
-    return _refund(case, event.refund, state="failed", vendor=event.vendor)
+    before = case.refund(event.refund)
+    case = _refund(case, event.refund, state="failed", vendor=event.vendor)
+    if before is None or before.state != "done":
+        return case
+    return fold_happening(case, f"refund_returned-{event.refund}", "refund_returned", event.at)
+
+
+def _refund_settled(case: Case, event: e.RefundSettled) -> Case:
+    case = _refund(case, event.refund, state="settled")
+    return fold_happening(case, f"settled-{event.refund}", "refunded", event.at)
 
 
 def _refund(case: Case, number: int, **changes: Any) -> Case:
@@ -269,6 +278,7 @@ _MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {
     e.RefundSent: _refund_sent,
     e.RefundDone: _refund_done,
     e.RefundFailed: _refund_failed,
+    e.RefundSettled: _refund_settled,
     e.TaskStarted: _task_started,
     e.TaskDecided: _task_decided,
     e.CorrectionRequested: _correction_requested,

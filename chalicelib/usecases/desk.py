@@ -10,14 +10,14 @@ from typing import Any
 
 from chalicelib.domain import events as e
 from chalicelib.domain.case import Case
-from chalicelib.domain.commands import Command, DecideTask, Dispatch, ReceiveOriginals
+from chalicelib.domain.commands import Command, DecideTask, Dispatch, ReceiveOriginals, SettleRefund
 from chalicelib.domain.commit import first_broken
 from chalicelib.domain.errors import DomainError, Invalid, NotAllowed, NotFound
 from chalicelib.domain.numbers import parse_case_number
 from chalicelib.domain.worklist import FRONT
 from chalicelib.forms.slices import take
 from chalicelib.ports import CaseRecord, CertificateRecord, InboxMessage, Note, Page, Staff
-from chalicelib.usecases import certificates, inbox, uploads
+from chalicelib.usecases import certificates, inbox, payment, uploads
 from chalicelib.usecases.execute import Loaded, change, load, make_note, salted_digest
 from chalicelib.usecases.hall import Hall
 
@@ -35,6 +35,7 @@ class Right(StrEnum):
     DISPATCH = "dispatch"
     PRINT = "print"
     REVOKE = "revoke"
+    SETTLE = "settle"
     AUDIT = "audit"
     INBOX = "inbox"
 
@@ -46,6 +47,7 @@ RIGHTS: Mapping[Right, frozenset[str]] = {
     Right.DISPATCH: frozenset({CLERK}),
     Right.PRINT: frozenset({CLERK}),
     Right.REVOKE: frozenset({SUPERVISOR}),
+    Right.SETTLE: frozenset({SUPERVISOR}),
     Right.AUDIT: frozenset({AUDITOR, SUPERVISOR}),
     Right.INBOX: frozenset({SUPERVISOR}),
 }
@@ -223,6 +225,21 @@ def dispatch(hall: Hall, staff: Staff, number: str, contents: Sequence[str], ver
         return Dispatch(at=hall.now(), by=by(staff), contents=tuple(contents))
 
     return _change(hall, staff, number, command, "", version)
+
+
+def settle_refund(hall: Hall, staff: Staff, number: str, refund: int, reason: str, version: int | None) -> Loaded:
+    """A supervisor has given back by other means what the payment provider could not.
+
+    The provider is asked first, so that nobody gives back what it has given after all. Raises its VendorError.
+    """
+    require(staff, Right.SETTLE)
+
+    def command(digest: str) -> Command:
+        return SettleRefund(at=hall.now(), by=by(staff), refund=refund, note=digest)
+
+    if reason.strip():
+        payment.follow_refunds(hall, find(hall, staff, number).case.number)
+    return _change(hall, staff, number, command, reason, version)
 
 
 def _change(

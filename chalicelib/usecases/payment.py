@@ -104,35 +104,52 @@ def lapse(hall: Hall, loaded: Loaded, _subject: str) -> None:
 
 def refund(hall: Hall, loaded: Loaded, subject: str) -> None:
     """Give back what is owed. A provider that says no leaves it to a person: the refund is marked failed."""
-    owed = _refund(loaded.case, subject)
-    money = Money(owed.amount, loaded.case.service.currency)
-    key = f"{loaded.case.number}-refund-{owed.number}"
+    case = loaded.case
+    owed = _refund(case, subject)
+    money = Money(owed.amount, case.service.currency)
     try:
-        given = hall.payments.refund(key, owed.payment, money, loaded.case.number)
+        given = hall.payments.refund(refund_key(case.number, owed.number), owed.payment, money, case.number)
     except ports.VendorRejected as error:
         given = ports.Refund("", "failed", money, error.code)
-    _record_refund(hall, loaded, owed, given)
+    execute(hall, case.number, lambda _: _refund_seen(hall, owed, given), loaded=loaded)
 
 
 def ask_refund(hall: Hall, loaded: Loaded, subject: str) -> None:
-    """The provider has taken a refund's order: ask what became of it. The same key gives the same refund."""
-    refund(hall, loaded, subject)
+    """The provider has taken a refund's order: ask what became of it."""
+    _follow(hall, loaded.case.number, _refund(loaded.case, subject))
 
 
-def follow_refunds(hall: Hall, number: str) -> None:
-    """Something happened to the money of a case: see what became of the refunds that are on their way."""
-    loaded = load(hall, number)
-    for sent in loaded.case.refunds:
-        if sent.state == "sent":
-            ask_refund(hall, load(hall, number), str(sent.number))
+def follow_refunds(hall: Hall, number: str) -> Case:
+    """Something happened to the money of a case: see what became of each of its refunds; the case as it is then.
+
+    One that is still owed may have been made already (by a worker that did not live to write it down), one that is
+    done may have been sent back by the bank.
+    """
+    case = load(hall, number).case
+    for known in case.refunds:
+        if known.state != "settled":
+            case = _follow(hall, number, known)
+    return case
 
 
-def _record_refund(hall: Hall, loaded: Loaded, owed: Refund, given: ports.Refund) -> None:
-    command = RecordRefund(
-        at=hall.now(), by=BY, refund=owed.number, vendor=given.id, state=given.state, code=given.reason
-    )
-    execute(hall, loaded.case.number, lambda _: command, loaded=loaded)
+def _follow(hall: Hall, number: str, known: Refund) -> Case:
+    """Asked within each try to write it down: what is written is never older than what was written before."""
+    key = refund_key(number, known.number)
+    return execute(hall, number, lambda _: _refund_seen(hall, known, hall.payments.refund_made(key, known.payment)))
+
+
+def refund_key(number: str, refund: int) -> str:
+    """Under which key the provider knows a refund."""
+    return f"{number}-refund-{refund}"
+
+
+def _refund_seen(hall: Hall, known: Refund, seen: ports.Refund | None) -> RecordRefund:
+    """What the provider says of a refund, as a command; None: it knows of none."""
+    vendor, state, code = (seen.id, seen.state, seen.reason) if seen else ("", "none", "")
+    return RecordRefund(at=hall.now(), by=BY, refund=known.number, vendor=vendor, state=state, code=code)
 
 
 def _refund(case: Case, subject: str) -> Refund:
-    return next(refund for refund in case.refunds if refund.number == int(subject))
+    found = case.refund(int(subject))
+    assert found is not None
+    return found

@@ -37,7 +37,7 @@ def payment_state(case: Case) -> str:
 
 def refunded(case: Case) -> int:
     """What has been given back, in minor units."""
-    return sum(refund.amount for refund in case.refunds if refund.state == "done")
+    return sum(refund.amount for refund in case.refunds if refund.given_back)
 
 
 def refund_if_withdrawn(case: Case, now: datetime) -> int:

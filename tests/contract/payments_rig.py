@@ -73,6 +73,9 @@ class Desk:
     def refund(self, key: str, payment: str, amount: int, currency: str = "cny") -> Refund:
         return self.payments.refund(f"{self.name}-{key}", payment, Money(amount, currency), CASE)
 
+    def refund_made(self, key: str, payment: str) -> Refund | None:
+        return self.payments.refund_made(f"{self.name}-{key}", payment)
+
     def bounce(self, key: str, refund: Refund) -> None:
         """The bank sends a refund back."""
         self.fail_refund(f"{self.name}-{key}", refund.id)

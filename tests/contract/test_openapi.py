@@ -36,6 +36,7 @@ POST /v1/desk/cases/{case}/tasks/{task}/decision
 POST /v1/desk/cases/{case}/dispatch
 GET /v1/desk/cases/{case}/certificates/{file}
 POST /v1/desk/certificates/{number}/revocation
+POST /v1/desk/cases/{case}/refunds/{refund}/settlement
 GET /v1/desk/cases/{case}/audit
 GET /v1/desk/inbox
 POST /v1/desk/inbox/{id}/replay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,8 +29,8 @@ def desk(request: pytest.FixtureRequest, counter: Callable[[], Desk]) -> Desk:
     return memory_desk(Clock()) if request.param == "memory" else counter()
 
 
-def paid(desk: Desk) -> Checkout:
-    opened = desk.open()
+def paid(desk: Desk, key: str = "key-1") -> Checkout:
+    opened = desk.open(key)
     desk.pay(opened.id)
     return desk.payments.checkout(opened.id)
 
@@ -188,6 +189,19 @@ def test_the_same_key_refunds_once_among_many_refunds(desk: Desk) -> None:
     made = [desk.refund(f"r-{n}", payment, 10) for n in range(25)]
     desk.clock.forward(timedelta(days=3))
     assert [desk.refund(f"r-{n}", payment, 10) for n in range(25)] == made
+
+
+def test_a_refund_is_found_by_its_key_as_it_is_now(desk: Desk) -> None:
+    payment = paid(desk).payment
+    assert desk.refund_made("r-1", payment) is None
+    made = desk.refund("r-1", payment, 500)
+    desk.refund("r-2", payment, 600)
+    assert desk.refund_made("r-1", payment) == made
+    desk.bounce("r-1", made)
+    assert desk.refund_made("r-1", payment) == replace(made, state="failed", reason="lost_or_stolen_card")
+    assert desk.refund_made("r-1", paid(desk, "key-2").payment) is None
+    with pytest.raises(VendorRejected, match="resource_missing"):
+        desk.refund_made("r-1", "pi_none")
 
 
 def test_a_refund_key_is_good_for_one_amount(desk: Desk) -> None:

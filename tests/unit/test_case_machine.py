@@ -135,6 +135,18 @@ class CaseMachine(RuleBasedStateMachine):
     def refuse_order(self, leg: Leg, attempt: int) -> None:
         self.attempt(c.RecordCourierRefusal, leg=leg, attempt=attempt, code="no")
 
+    @rule(
+        refund=st.integers(1, 3),
+        state=st.sampled_from(["none", "pending", "succeeded", "failed", "canceled"]),
+        made=st.booleans(),
+    )
+    def refund_news(self, refund: int, state: str, made: bool) -> None:
+        self.attempt(c.RecordRefund, by="payments", refund=refund, vendor="re" if made else "", state=state)
+
+    @rule(refund=st.integers(1, 3))
+    def settle_refund(self, refund: int) -> None:
+        self.attempt(c.SettleRefund, by="staff:s", refund=refund, note="n")
+
     # --- the hall's workers ---
 
     @rule(first=st.booleans())

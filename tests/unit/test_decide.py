@@ -218,16 +218,58 @@ def test_a_refund_is_followed_to_its_end() -> None:
     assert owed(book) == [(Kind.ASK_REFUND, "1")]
     assert names(book.do(c.RecordRefund, refund=1, vendor="re_1", state="succeeded")) == ["RefundDone"]
     assert owed(book) == []
-    assert book.do(c.RecordRefund, refund=1, vendor="re_1", state="failed") == ()
+    assert book.do(c.RecordRefund, refund=1, vendor="re_1", state="succeeded") == ()
 
 
-def test_a_refund_that_failed_is_a_persons_work() -> None:
+def owing_a_refund() -> Book:
     book = Book.open()
     book.pay()
     book.do(c.Withdraw, by="applicant")
+    return book
+
+
+def test_a_refund_that_failed_is_a_persons_work_until_it_is_settled() -> None:
+    book = owing_a_refund()
     book.do(c.RecordRefund, refund=1, vendor="", state="failed", code="expired_or_canceled_card")
     assert owed(book) == []
     assert [(item.room, item.state) for item in worklist(book.case, book.now)] == [("supervision", "refund_failed")]
+    assert names(book.do(c.SettleRefund, by="staff:s", refund=1, note="n")) == ["RefundSettled"]
+    assert worklist(book.case, book.now) == ()
+    assert book.do(c.SettleRefund, by="staff:s", refund=1, note="n") == ()
+    assert book.do(c.RecordRefund, refund=1, vendor="re_1", state="succeeded") == ()
+    assert [h.key for h in book.case.happenings if h.code == "refunded"] == ["settled-1"]
+
+
+def test_a_refund_that_was_done_may_still_be_sent_back_by_the_bank() -> None:
+    book = owing_a_refund()
+    book.do(c.RecordRefund, refund=1, vendor="re_1", state="succeeded")
+    failed = {"refund": 1, "vendor": "re_1", "state": "failed", "code": "lost_or_stolen_card"}
+    assert names(book.do(c.RecordRefund, **failed)) == ["RefundFailed"]
+    assert [item.state for item in worklist(book.case, book.now)] == ["refund_failed"]
+    assert [h.code for h in book.case.happenings][-2:] == ["refunded", "refund_returned"]
+    assert book.do(c.RecordRefund, **failed) == ()
+    assert book.do(c.RecordRefund, refund=1, vendor="re_1", state="succeeded") == ()
+
+
+def test_a_refund_that_seemed_refused_but_was_made_is_followed_all_the_same() -> None:
+    book = owing_a_refund()
+    book.do(c.RecordRefund, refund=1, vendor="", state="failed", code="invalid_request_error")
+    assert book.do(c.RecordRefund, refund=1, vendor="", state="none") == ()
+    assert names(book.do(c.RecordRefund, refund=1, vendor="re_1", state="succeeded")) == ["RefundDone"]
+    assert worklist(book.case, book.now) == ()
+
+
+@pytest.mark.parametrize(
+    ("refund", "code", "kind"), [(1, "refund_not_failed", Conflict), (2, "unknown_refund", NotFound)]
+)
+def test_only_a_refund_that_failed_is_settled_by_hand(refund: int, code: str, kind: type[DomainError]) -> None:
+    refused(code, kind, owing_a_refund().do, c.SettleRefund, by="staff:s", refund=refund, note="n")
+
+
+def test_how_a_refund_was_settled_has_to_be_said() -> None:
+    book = owing_a_refund()
+    book.do(c.RecordRefund, refund=1, vendor="re_1", state="failed")
+    refused("reason_missing", Invalid, book.do, c.SettleRefund, by="staff:s", refund=1, note="")
 
 
 # --- couriers ---
