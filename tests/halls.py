@@ -154,6 +154,7 @@ class MemoryHall:
         self.payment_webhook = StripeWebhook(STRIPE_SECRET)
         self.notifier = RecordingNotifier()
         self.signer = LocalSigner()
+        self.ledger = memory.MemoryLedger()
         self.typesetter = PlainTypesetter()
         self.issuer = Issuer(self.clock)
         self.identities = OidcIdentities(ISSUER, AUDIENCE, clock=self.clock, fetch=self.issuer.fetch)

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from threading import Lock
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,8 @@ from chalicelib.adapters import desk_queue
 from chalicelib.adapters.instants import end_second, sortable, this_second
 from chalicelib.domain.commit import Commit, canonical_json, commit_from_json, commit_to_json, json_object
 from chalicelib.domain.due import Step
+from chalicelib.domain.jsonform import from_json, to_json
+from chalicelib.domain.ledger import Entry
 from chalicelib.ports import (
     CaseRecord,
     CertificateRecord,
@@ -89,6 +91,11 @@ class MemoryCaseLog:
             waiting = [key for key, at in self._outbox.items() if at < sortable(before)]
         yield from waiting
 
+    def cases(self, after: str = "") -> Iterator[str]:
+        with self._lock:
+            found = sorted(case for case in self._commits if case > after)
+        yield from found
+
 
 def _beside_json(item: Submission | Note) -> bytes:
     if isinstance(item, Submission):
@@ -102,6 +109,26 @@ class _View:
     rows: tuple[QueueRow, ...]
     attention_at: datetime | None
     looks: int = 0
+
+
+class MemoryLedger:
+    """Implements ports.Ledger."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._entries: dict[tuple[str, int, int], bytes] = {}
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        with self._lock:
+            for entry in entries:
+                self._entries[entry.case, entry.version, entry.number] = canonical_json(to_json(entry))
+
+    def between(self, first: date, last: date) -> Iterator[Entry]:
+        with self._lock:
+            bodies = list(self._entries.values())
+        found: list[Entry] = [from_json(Entry, json.loads(body)) for body in bodies]
+        chosen = (entry for entry in found if first <= entry.day <= last)
+        return iter(sorted(chosen, key=lambda entry: (entry.at, entry.case, entry.version, entry.number)))
 
 
 class MemoryReadModel:

@@ -38,6 +38,8 @@ def from_json(hint: Any, value: Any) -> Any:
         return tuple(from_json(get_args(hint)[0], item) for item in value)
     if is_dataclass(hint) and isinstance(hint, type):
         return hint(**{name: from_json(h, _field(hint, name, value)) for name, h in _hints(hint).items()})
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(value)
     if hint is datetime:
         return value if isinstance(value, datetime) else datetime.fromisoformat(value)
     if hint is date:

@@ -66,6 +66,11 @@ MONEY = (e.FeePaid, e.SurplusPaid, e.RefundOwed, e.RefundSent, e.RefundDone, e.R
 _OUT = ("sent", "done")  # states of a refund whose money the provider has taken from what it holds
 
 
+def has_money(commit: Commit) -> bool:
+    """Whether a commit may have entries."""
+    return any(isinstance(event, MONEY) for event in commit.events)
+
+
 def books(case: Case, commits: Iterable[Commit]) -> Iterator[Entry]:
     """All entries of a case. ``case`` is the case before its first event."""
     for commit in commits:

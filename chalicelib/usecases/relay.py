@@ -1,4 +1,5 @@
-"""Hand on what has been written: fold the case, update the read model, and send what is owed to the queue."""
+"""Hand on what has been written: fold the case, update the read model and the books, and send what is owed to the
+queue."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta
 from chalicelib.domain.due import attention_at, due
 from chalicelib.domain.worklist import worklist
 from chalicelib.ports import QueueRow
+from chalicelib.usecases import books
 from chalicelib.usecases.execute import load
 from chalicelib.usecases.hall import Hall
 
@@ -17,7 +19,8 @@ PATIENCE = timedelta(minutes=5)
 
 def relay(hall: Hall, number: str, versions: Sequence[int]) -> int:
     """Relay these commits of a case; gives the number of steps sent. Doing it twice does no harm."""
-    case = load(hall, number).case
+    loaded = load(hall, number)
+    case = loaded.case
     now = hall.now()
     steps = due(case, now)
     rows = [
@@ -27,6 +30,7 @@ def relay(hall: Hall, number: str, versions: Sequence[int]) -> int:
     hall.read_model.save(number, case.version, rows, _next_look(attention_at(case, now), now))
     if steps:
         hall.steps.send(number, steps)
+    books.write(hall, loaded, versions)
     for version in versions:
         hall.log.relayed(number, version)
     return len(steps)

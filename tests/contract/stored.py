@@ -15,7 +15,7 @@ from chalicelib.wiring import AwsHall
 from tests.contract.stores import DynamoStore
 from tests.halls import MemoryHall
 
-STORE = ("log", "read_model", "inbox", "register", "lookups")
+STORE = ("log", "ledger", "read_model", "inbox", "register", "lookups")
 TABLES: dict[str, Callable[[DynamoStore], object]] = {
     "CASES": DynamoStore.case_log,
     "VIEWS": DynamoStore.read_model,

@@ -19,6 +19,7 @@ from chalicelib import ports
 from chalicelib.adapters import memory
 from chalicelib.adapters.dynamodb.case_log import DynamoCaseLog
 from chalicelib.adapters.dynamodb.inbox import DynamoInbox
+from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.lookups import DynamoLookups
 from chalicelib.adapters.dynamodb.read_model import DynamoReadModel
 from chalicelib.adapters.dynamodb.register import DynamoCertificateRegister
@@ -36,6 +37,7 @@ class Store(Protocol):
     """Makes new, empty adapters."""
 
     def case_log(self) -> ports.CaseLog: ...
+    def ledger(self) -> ports.Ledger: ...
     def read_model(self) -> ports.ReadModel: ...
     def inbox(self) -> ports.Inbox: ...
     def register(self) -> ports.CertificateRegister: ...
@@ -45,6 +47,9 @@ class Store(Protocol):
 class MemoryStore:
     def case_log(self) -> ports.CaseLog:
         return memory.MemoryCaseLog()
+
+    def ledger(self) -> ports.Ledger:
+        return memory.MemoryLedger()
 
     def read_model(self) -> ports.ReadModel:
         return memory.MemoryReadModel()
@@ -70,6 +75,9 @@ class DynamoStore:
 
     def case_log(self) -> DynamoCaseLog:
         return DynamoCaseLog(self._new_table("Cases"), self.connection)
+
+    def ledger(self) -> DynamoLedger:
+        return DynamoLedger(self._new_table("Views"), self.connection)
 
     def read_model(self) -> DynamoReadModel:
         return DynamoReadModel(self._new_table("Views"), self.connection)

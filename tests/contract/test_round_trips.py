@@ -211,6 +211,18 @@ def test_to_relay_a_commit_is_to_read_the_case_and_its_lines_and_to_write_what_c
     assert requests == {"Query": 2, "PutItem": 1, "UpdateItem": 1}
 
 
+def test_to_relay_a_commit_with_money_is_one_request_more_for_the_books(api: Api, requests: Counter[str]) -> None:
+    from tests.workers.lambdas import call_relay, commit_record
+
+    case = api.paid(RESIDENCE)
+    commits = api.get(f"/v1/desk/cases/{case['case']}/audit", api.supervisor).json["commits"]
+    paid = next(commit["version"] for commit in commits if "FeePaid" in str(commit))
+    requests.clear()
+    assert call_relay(api.hall, [commit_record(case["case"], paid)]) == []
+    assert requests["BatchWriteItem"] == 1
+    assert sum(requests.values()) == 5
+
+
 def test_a_step_takes_a_lease_reads_the_case_writes_it_and_gives_the_lease_back(
     api: Api, requests: Counter[str]
 ) -> None:

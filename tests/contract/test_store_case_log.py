@@ -255,3 +255,14 @@ def test_the_outbox_knows_which_commits_are_from_before(log: CaseLog) -> None:
 def test_handing_on_what_was_never_written_writes_nothing(log: CaseLog) -> None:
     log.relayed(CASE, 1)
     assert log.load(CASE) is None
+
+
+def test_every_case_is_named_once_and_the_naming_can_be_taken_up_again(log: CaseLog) -> None:
+    assert list(log.cases()) == []
+    for case in ("A", "B", "C"):
+        for commit in a_chain(2, case):
+            log.append(commit, Submission(case, commit.version, "salt", {}, {}))
+    found = list(log.cases())
+    assert sorted(found) == ["A", "B", "C"]
+    for number, case in enumerate(found, start=1):
+        assert list(log.cases(after=case)) == found[number:]

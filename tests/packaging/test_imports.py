@@ -48,6 +48,7 @@ wiring.utc_now = lambda: datetime(2027, 1, 4, tzinfo=UTC)
 hall = wiring.AwsHall(Settings.from_env(given["environment"]))
 hall.secrets = {"mac_key": given["mac_key"], "stripe_webhook_secret": "whsec", "courier_token": "t"}
 hall.log, hall.read_model, hall.inbox = memory.MemoryCaseLog(), memory.MemoryReadModel(), memory.MemoryInbox()
+hall.ledger = memory.MemoryLedger()
 hall.register, hall.lookups = memory.MemoryCertificateRegister(), memory.MemoryLookups()
 hall.steps, hall.notifier = memory.MemoryStepQueue(), Nobody()
 for commit in given["commits"]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.adapters.memory import MemoryLedger
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.ledger import Entry
 from chalicelib.ports import InboxMessage, QueueRow, VendorTemporary
+from chalicelib.usecases.books import fold_anew
 from chalicelib.usecases.execute import Busy
 from chalicelib.usecases.submit import Application, submit
+from chalicelib.workers.sweep import push
 from tests.api import RESIDENCE, RESIDENCE_ANSWERS
 from tests.halls import COURIER, MemoryHall
 from tests.workers.faults import Faulty, always, of
@@ -150,3 +154,60 @@ def test_a_message_that_never_can_be_applied_is_kept_and_holds_nobody_up(hall: M
 def test_a_refusal_of_the_rule_book_is_no_busy_case() -> None:
     assert isinstance(Busy(), Conflict)
     assert Busy().code == "case_is_busy"
+
+
+# --- the books ---
+
+
+def the_books(hall: MemoryHall) -> list[Entry]:
+    return list(hall.ledger.between(date.min, date.max))
+
+
+def test_what_is_paid_and_what_goes_back_is_in_the_books_once_it_is_relayed(hall: MemoryHall) -> None:
+    way = paid(hall)
+    assert [(entry.kind, entry.case) for entry in the_books(hall)] == [("fee_paid", way.number)]
+
+
+def test_a_relay_that_died_before_it_was_done_is_repeated_and_books_once(hall: MemoryHall) -> None:
+    number = a_case(hall)
+    hall.payments.pay("cs_1")
+    assert call_relay(hall, [inbox_record(a_message(hall))]) == []
+    versions = [version for _, version in outbox(hall)]
+    sound = hall.log
+    hall.log = Faulty(sound, "relayed", always(VendorTemporary("dynamodb", "down")))  # type: ignore[assignment]
+    assert call_relay(hall, [commit_record(number, version) for version in versions]) != []
+    written = the_books(hall)
+    assert [entry.kind for entry in written] == ["fee_paid"]
+    hall.log = sound
+    assert [version for _, version in outbox(hall)] == versions
+    push(hall, grace=timedelta(seconds=-1))
+    assert the_books(hall) == written
+    assert outbox(hall) == []
+
+
+def test_commits_are_not_relayed_while_the_books_can_not_be_written(hall: MemoryHall) -> None:
+    number = a_case(hall)
+    hall.payments.pay("cs_1")
+    assert call_relay(hall, [inbox_record(a_message(hall))]) == []
+    versions = [version for _, version in outbox(hall)]
+    hall.ledger = Faulty(hall.ledger, "put", always(VendorTemporary("dynamodb", "down")))  # type: ignore[assignment]
+    assert call_relay(hall, [commit_record(number, version) for version in versions]) != []
+    assert [version for _, version in outbox(hall)] == versions
+
+
+def test_the_books_can_be_folded_anew_from_the_log_a_few_cases_at_a_time(hall: MemoryHall) -> None:
+    for n in (1, 2, 3):
+        a_case(hall, f"key-0000000{n}")
+        hall.payments.pay(f"cs_{n}")
+        a_message(hall, f"cs_{n}", f"evt_{n}")
+    hall.drain()
+    before = the_books(hall)
+    hall.ledger = MemoryLedger()
+    first = list(fold_anew(hall, most=2))
+    assert len(first) == 2
+    assert the_books(hall) != before
+    rest = list(fold_anew(hall, after=first[-1][0]))
+    assert [entries for _, entries in (*first, *rest)] == [1, 1, 1]
+    assert the_books(hall) == before
+    list(fold_anew(hall))
+    assert the_books(hall) == before

@@ -85,6 +85,14 @@ class DynamoCaseLog:
         for item in merge(*shards, key=lambda item: item.at or ""):
             yield item.case, keys.commit_version(item.sk)
 
+    def cases(self, after: str = "") -> Iterator[str]:
+        """A scan of the table, commits and all that lies beside them."""
+        first = keys.commit_key(1)
+        behind = {"case": {"S": after}, "sk": {"S": first}} if after else None
+        scanned = self._items.scan(self._items.sk == first, attributes_to_get=["case", "sk"], last_evaluated_key=behind)
+        for item in read(scanned):
+            yield item.case
+
     def _commit_item(self, commit: Commit, writer: str) -> CaseItem:
         return self._items(
             commit.case,

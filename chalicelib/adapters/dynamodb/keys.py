@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from zlib import crc32
 
 # An index partition takes 1,000 writes a second, and most of ours are busy at one end: the newest, or the most urgent.
@@ -14,6 +15,7 @@ SUBMISSION = "s#"
 
 HEAD = "head"
 _ROW = "row#"
+_LEDGER = "ledger#"
 
 
 def shards() -> tuple[str, ...]:
@@ -50,6 +52,15 @@ def row_key(row: str) -> str:
 
 def row_name(key: str) -> str:
     return key.removeprefix(_ROW)
+
+
+def ledger_key(day: date) -> str:
+    """A day of the books; no case's number begins so."""
+    return f"{_LEDGER}{day.isoformat()}"
+
+
+def entry_key(at: str, case: str, version: int, number: int) -> str:
+    return f"{at}#{case}#{version:08}#{number:03}"
 
 
 def queue_key(room: str, state: str, shard: str) -> str:

@@ -97,6 +97,14 @@ class ViewItem(Model):
     by_attention = AttentionIndex()
 
 
+class LedgerItem(Model):
+    """An entry of the books, among the views in the partition of its day."""
+
+    case = UnicodeAttribute(hash_key=True)
+    row = UnicodeAttribute(range_key=True)
+    body = UnicodeAttribute()
+
+
 class PendingIndex(GlobalSecondaryIndex["InboxItem"]):  # type: ignore[no-untyped-call]
     """Messages that wait to be applied, or could not be, oldest first."""
 

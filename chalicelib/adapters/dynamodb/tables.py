@@ -17,7 +17,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from pynamodb.connection import Connection
 from pynamodb.constants import ATTRIBUTES, PUT_ITEM, UPDATE_ITEM
-from pynamodb.exceptions import GetError, PynamoDBException, QueryError
+from pynamodb.exceptions import GetError, PynamoDBException, QueryError, ScanError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import MetaModel, Model
@@ -147,6 +147,17 @@ def transact(connection: Connection, *puts: tuple[Model, Condition | None], dele
     call(write)
 
 
+def put_all(model: type[M], items: Sequence[M]) -> None:
+    """Put, 25 in a request. Where it fails some may be there."""
+
+    def write() -> None:
+        with model.batch_write() as batch:
+            for item in items:
+                batch.save(item)
+
+    call(write)
+
+
 def delete_all(model: type[M], items: Sequence[M]) -> None:
     """Delete, 25 in a request. Where it fails some may be gone."""
 
@@ -204,7 +215,7 @@ def translated(error: Exception) -> Exception:
 
 
 def _reads(error: Exception) -> bool:
-    return isinstance(error, (GetError, QueryError))
+    return isinstance(error, (GetError, QueryError, ScanError))
 
 
 def _cause(error: Exception) -> Exception:

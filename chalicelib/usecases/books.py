@@ -1,0 +1,35 @@
+"""The hall's books: written along with the relaying of commits, and folded anew from the log at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import islice
+
+from chalicelib.domain.case import Case
+from chalicelib.domain.ledger import books, has_money
+from chalicelib.usecases.execute import Loaded, load
+from chalicelib.usecases.hall import Hall
+
+
+def write(hall: Hall, loaded: Loaded, versions: Collection[int] | None = None) -> int:
+    """Write down the entries of these commits of a case, or of all of them; gives their number.
+
+    Doing it again changes nothing, and commits without money ask nothing of the store.
+    """
+    case, commits = loaded.case, loaded.record.commits
+    wanted = {c.version for c in commits if has_money(c) and (versions is None or c.version in versions)}
+    if not wanted:
+        return 0
+    before = Case(case.number, case.service, case.calendar)
+    entries = [entry for entry in books(before, commits) if entry.version in wanted]
+    hall.ledger.put(entries)
+    return len(entries)
+
+
+def fold_anew(hall: Hall, after: str = "", most: int | None = None) -> Iterator[tuple[str, int]]:
+    """Write the books of every case behind ``after`` anew from its log: each case's number and its entries, as it goes.
+
+    ``most`` is the number of cases after which to stop. What is in the books already is written over by the same.
+    """
+    for number in islice(hall.log.cases(after), most):
+        yield number, write(hall, load(hall, number))
