@@ -130,7 +130,7 @@ class Handheld:
     async def page(self, _: Request) -> Response:
         """Every parcel with buttons for what may come next."""
         parcels = [
-            {"parcel": parcel, "next": self._next(parcel), "takes_back": parcel.state in TAKEN_BACK}
+            {"parcel": parcel, "next": self._next(parcel), "takes_back": self._takes_back(parcel)}
             for parcel in self._depot.book.parcels()[:_ON_PAGE]
         ]
         words = {"labels": _LABELS, "reasons": _REASONS, "legs": _LEGS}
@@ -148,7 +148,7 @@ class Handheld:
             return JSONResponse({"error": "unknown_waybill"}, 404)
         dialect = self._dialects[parcel.courier]
         undoes = str(wish.get("undoes") or "")
-        if undoes and (undoes not in TAKEN_BACK or undoes != parcel.state):
+        if undoes and (undoes != parcel.state or not self._takes_back(parcel)):
             return JSONResponse({"error": "nothing_to_take_back"}, 409)
         state = TAKEN_BACK[undoes] if undoes else str(wish.get("state"))
         if not undoes and state not in dialect.states:
@@ -174,6 +174,9 @@ class Handheld:
             except (AttributeError, TypeError, ValueError) as fault:
                 return JSONResponse({"error": str(fault)}, 422)
         return JSONResponse(self._depot.chaos.state())
+
+    def _takes_back(self, parcel: Parcel) -> bool:
+        return parcel.state in self._dialects[parcel.courier].takes_back
 
     def _next(self, parcel: Parcel) -> list[tuple[str, list[str]]]:
         """The states that may come next, each with the reasons that its courier can tell."""

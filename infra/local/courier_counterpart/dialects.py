@@ -55,10 +55,11 @@ class Dialect(Protocol):
     code: str
     tick: timedelta  # the smallest step of time that the format can tell
     states: frozenset[str]  # that the format can tell
-    reasons: frozenset[tuple[str, str]]  # states and their reasons that it can tell besides
+    reasons: frozenset[tuple[str, str]]  # states and their reasons that it can tell besides (of REASONS)
+    takes_back: frozenset[str]  # states that it can take back (of TAKEN_BACK)
 
     def letter(self, push: Push, now: datetime) -> Letter:
-        """A push in the courier's own format."""
+        """A push in the courier's own format; a reason that it can't tell is left out."""
         ...
 
     def acknowledged(self, letter: Letter, status: int, body: bytes) -> bool:

@@ -63,6 +63,7 @@ class EmsSide:
     tick = timedelta(seconds=1)
     states = frozenset(_OPERATIONS)
     reasons = frozenset(_BY_REASON)
+    takes_back = frozenset(_TAKING_BACK)
 
     def __init__(self, terms: Mapping[str, str]) -> None:
         self._sender = terms["sender"]

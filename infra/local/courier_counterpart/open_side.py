@@ -16,7 +16,7 @@ from chalicelib.adapters.couriers.open_http import signed, verified
 from chalicelib.ports import COURIER_STATES, Forged
 from infra.local.courier_counterpart.book import Event, Parcel, Push, TooLate
 from infra.local.courier_counterpart.depot import Depot, Refused, silence
-from infra.local.courier_counterpart.dialects import REASONS, Letter
+from infra.local.courier_counterpart.dialects import REASONS, TAKEN_BACK, Letter
 
 PATH = "/open"
 _Answer = Callable[[Depot, Request], Awaitable[Response]]
@@ -30,6 +30,7 @@ class OpenSide:
     tick = timedelta(milliseconds=1)
     states = frozenset(COURIER_STATES)
     reasons = REASONS
+    takes_back = frozenset(TAKEN_BACK)
 
     def __init__(self, terms: Mapping[str, str]) -> None:
         self._signer = Webhook(terms["secret"])
