@@ -15,6 +15,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from chalicelib.domain.commit import canonical_json
@@ -144,8 +145,11 @@ def send_address(hall: Hall, draft: Draft, phone: str, language: str) -> Draft:
 def send_code(hall: Hall, draft: Draft, language: str) -> None:
     """A code to the draft's phone. Raises TooMany ``too_many_codes``, and VendorError."""
     codes.limit(hall, "codes", _phone_subject(hall, draft.phone))
-    words = lambda code: text("message.draft_code", language, code=code)  # noqa: E731
-    codes.send(hall, _subject(draft.id), draft.phone, words)
+    codes.send(hall, _subject(draft.id), draft.phone, partial(_code_message, language))
+
+
+def _code_message(language: str, code: str) -> str:
+    return text("message.draft_code", language, code=code)
 
 
 def enter(hall: Hall, draft: Draft, code: str) -> str:

@@ -10,9 +10,11 @@ from chalice.test import Client
 
 from app import app
 from chalicelib import wiring
-from tests.chromium import PHONE, chromium, complaints
+from infra.web.node import alone, fetch
+from tests.chromium import PHONE, SMALL_PHONE, chromium, complaints
 from tests.halls import MemoryHall
 from tests.web.browser import Browser
+from tests.web.looking import AXE, Looking
 from tests.web.phone import Phone
 from tests.web.serve import serving
 
@@ -63,3 +65,25 @@ def phone(device: BrowserContext, hall: MemoryHall) -> Iterator[Phone]:
         yield Phone(page, address, found)
         assert [complaint for complaint in found if "net::" not in complaint] == []
         page.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script that looks at pages."""
+    with alone():
+        fetch(checks=True)
+    return AXE.read_text("utf-8")
+
+
+@pytest.fixture
+def looking(chrome: Chromium, hall: MemoryHall, axe: str) -> Iterator[Callable[[str], Looking]]:
+    with serving() as address:
+        context = chrome.new_context(viewport=SMALL_PHONE)
+        context.set_default_timeout(20_000)
+
+        def begin(language: str) -> Looking:
+            context.set_extra_http_headers({"Accept-Language": language})
+            return Looking(context.new_page(), address, hall, language, axe)
+
+        yield begin
+        context.close()

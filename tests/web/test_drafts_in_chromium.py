@@ -10,7 +10,7 @@ from chalicelib.usecases import drafts
 from tests.api import APPLICANT, RESIDENCE, Api
 from tests.chromium import SMALL_PHONE, needs_chromium
 from tests.halls import MemoryHall
-from tests.web.test_accessibility import BOTH, Looking, axe, looking  # noqa: F401 - fixtures
+from tests.web.looking import BOTH, Looking
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -45,7 +45,7 @@ def begun(page: Page, address: str, name: str = APPLICANT["name"]) -> None:
 
 @BOTH
 def test_every_page_of_a_draft_in_every_state(
-    looking: Callable[[str], Looking],  # noqa: F811
+    looking: Callable[[str], Looking],
     chrome: Browser,
     hall: MemoryHall,
     language: str,
@@ -76,7 +76,7 @@ def test_every_page_of_a_draft_in_every_state(
 
 
 def test_a_form_goes_on_where_another_device_left_it(
-    looking: Callable[[str], Looking],  # noqa: F811
+    looking: Callable[[str], Looking],
     chrome: Browser,
     hall: MemoryHall,
 ) -> None:
@@ -96,7 +96,7 @@ def test_a_form_goes_on_where_another_device_left_it(
 
 
 def test_who_chooses_the_other_version_gets_it_though_the_device_keeps_a_later_one(
-    looking: Callable[[str], Looking],  # noqa: F811
+    looking: Callable[[str], Looking],
     chrome: Browser,
     hall: MemoryHall,
 ) -> None:
@@ -122,7 +122,7 @@ def test_who_chooses_the_other_version_gets_it_though_the_device_keeps_a_later_o
 
 
 def test_what_was_deleted_does_not_come_back_from_the_device(
-    looking: Callable[[str], Looking],  # noqa: F811
+    looking: Callable[[str], Looking],
     hall: MemoryHall,
 ) -> None:
     eye = looking("en")
