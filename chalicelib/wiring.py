@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.clock import Calendar
     from chalicelib.forms.catalogue import Catalogue
     from chalicelib.usecases.hall import Hall
+    from chalicelib.usecases.vendors import Health
 
 _current: Hall | None = None
 
@@ -160,10 +161,18 @@ class AwsHall:
     # --- vendors ---
 
     @cached_property
+    def health(self) -> Health:
+        from chalicelib.usecases.vendors import Health
+
+        return Health(self)
+
+    @cached_property
     def payments(self) -> ports.Payments:
         from chalicelib.adapters.stripe_payments import StripePayments
+        from chalicelib.usecases.vendors import GuardedPayments
 
-        return StripePayments(self.secrets["stripe_api_key"], self.settings.stripe_api_base)
+        stripe = StripePayments(self.secrets["stripe_api_key"], self.settings.stripe_api_base)
+        return GuardedPayments(stripe, self.health)
 
     @cached_property
     def payment_webhook(self) -> ports.PaymentWebhook:
@@ -181,8 +190,9 @@ class AwsHall:
     def courier(self, code: str) -> ports.Courier:
         """KeyError for a courier that the hall has no contract with."""
         from chalicelib.adapters import couriers
+        from chalicelib.usecases.vendors import GuardedCourier
 
-        return couriers.courier(code, self._terms(code))
+        return GuardedCourier(couriers.courier(code, self._terms(code)), self.health)
 
     def courier_webhook(self, code: str) -> ports.CourierWebhook:
         """KeyError for a courier that the hall has no contract with."""

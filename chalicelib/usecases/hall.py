@@ -14,6 +14,7 @@ from chalicelib.domain.clock import Calendar
 if TYPE_CHECKING:
     from chalicelib import ports
     from chalicelib.forms.catalogue import Catalogue
+    from chalicelib.usecases.vendors import Health
 
 
 class Hall(Protocol):
@@ -46,9 +47,9 @@ class Hall(Protocol):
     @property
     def log(self) -> ports.CaseLog: ...
     @property
-    def read_model(self) -> ports.ReadModel: ...
     def ledger(self) -> ports.Ledger: ...
     @property
+    def read_model(self) -> ports.ReadModel: ...
     @property
     def inbox(self) -> ports.Inbox: ...
     @property
@@ -57,6 +58,11 @@ class Hall(Protocol):
     def lookups(self) -> ports.Lookups: ...
     @property
     def steps(self) -> ports.StepQueue: ...
+    @property
+    def health(self) -> Health:
+        """What is known of the vendors' health. ``payments`` and ``courier`` learn it and go by it."""
+        ...
+
     @property
     def payments(self) -> ports.Payments: ...
     @property

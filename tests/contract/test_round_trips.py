@@ -10,17 +10,24 @@ from chalice.test import Client
 
 from app import app
 from chalicelib.adapters.dynamodb.tables import shared_connection
+from chalicelib.adapters.memory_payments import MemoryPayments
+from chalicelib.domain.circuit import FAILURES
+from chalicelib.ports import VendorTemporary
+from chalicelib.usecases.vendors import FRESH, PAYMENTS
 from tests.api import APPLICANT, LICENCE, RESIDENCE, RESIDENCE_ANSWERS, Api, Json, api_over
 from tests.contract.stored import stored_hall
 from tests.contract.stores import DynamoStore
 from tests.files import picture
 from tests.support import count_requests
 from tests.web.browser import Browser, Page
+from tests.workers.faults import Faulty, always
 
 
 @pytest.fixture
 def api(dynamo: DynamoStore) -> Iterator[Api]:
+    """Of a process that has looked at the payment provider's health within the last seconds, as all do now and then."""
     with stored_hall(dynamo) as hall, api_over(hall) as api:
+        hall.health.look(PAYMENTS)
         yield api
 
 
@@ -40,10 +47,25 @@ def test_a_form_is_one_transaction_and_its_checkout_one_put(api: Api, requests: 
     assert requests == {"TransactWriteItems": 1, "PutItem": 1}
 
 
-def test_a_form_whose_checkout_can_not_be_opened_is_one_transaction(api: Api, requests: Counter[str]) -> None:
-    from chalicelib.ports import VendorTemporary
-    from tests.workers.faults import Faulty, always
+def test_a_vendor_s_health_is_one_read_in_a_while_and_an_outage_is_written_down_once(
+    api: Api, requests: Counter[str]
+) -> None:
+    api.hall.clock.advance(FRESH)
+    for number in range(3):
+        assert api.submit(RESIDENCE, RESIDENCE_ANSWERS, f"key-0000000{number}").json["payment_url"]
+    assert requests == {"TransactWriteItems": 3, "PutItem": 3, "GetItem": 1}
+    broken = Faulty(MemoryPayments(api.hall.clock), "open_checkout", always(VendorTemporary("v", "down")))
+    api.hall.payments = api.hall.guarded(broken)
+    requests.clear()
+    for number in range(3, 3 + FAILURES):
+        assert api.submit(RESIDENCE, RESIDENCE_ANSWERS, f"key-0000000{number}").json["payment_url"] is None
+    assert requests == {"TransactWriteItems": FAILURES, "GetItem": FAILURES, "PutItem": FAILURES}
+    requests.clear()
+    assert api.submit(RESIDENCE, RESIDENCE_ANSWERS, "key-00000009").json["payment_url"] is None
+    assert (broken.calls, requests) == (FAILURES, {"TransactWriteItems": 1})
 
+
+def test_a_form_whose_checkout_can_not_be_opened_is_one_transaction(api: Api, requests: Counter[str]) -> None:
     down = always(VendorTemporary("v", "down"))
     api.hall.payments = Faulty(api.hall.payments, "open_checkout", down)  # type: ignore[assignment]
     assert api.submit(RESIDENCE, RESIDENCE_ANSWERS).json["payment_url"] is None
