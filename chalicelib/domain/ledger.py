@@ -62,7 +62,7 @@ class Entry:
     postings: tuple[Posting, ...]
 
 
-MONEY = (e.FeePaid, e.SurplusPaid, e.RefundOwed, e.RefundSent, e.RefundDone, e.RefundFailed)
+MONEY = (e.FeePaid, e.SurplusPaid, e.RefundOwed, e.RefundSent, e.RefundDone, e.RefundFailed, e.RefundSettled)
 _OUT = ("sent", "done")  # states of a refund whose money the provider has taken from what it holds
 
 
@@ -93,7 +93,7 @@ def _entry(case: Case, commit: Commit, number: int, event: e.Event) -> Iterator[
     kind, postings = _meaning(case, event)
     if postings:
         refund = getattr(event, "refund", 0)
-        known = _refund(case, refund)
+        known = case.refund(refund)
         yield Entry(
             case=commit.case,
             version=commit.version,
@@ -121,9 +121,11 @@ def _meaning(case: Case, event: Any) -> tuple[str, tuple[Posting, ...]]:
             given_up = _income(event.lines, 1) or (Posting(Account.SURPLUS, event.amount),)
             return "refund_owed", (*given_up, Posting(Account.REFUNDS, -event.amount))
         case e.RefundSent() | e.RefundDone():
-            return "refund_sent", _refunded(_refund(case, event.refund), out=True)
+            return "refund_sent", _refunded(case.refund(event.refund), out=True)
         case e.RefundFailed():
-            return "refund_failed", _refunded(_refund(case, event.refund), out=False)
+            return "refund_failed", _refunded(case.refund(event.refund), out=False)
+        case e.RefundSettled():
+            return "refund_settled", _settled(case.refund(event.refund))
     raise TypeError(type(event).__name__)  # pragma: no cover - MONEY names what stands above
 
 
@@ -139,12 +141,12 @@ def _refunded(refund: Refund | None, *, out: bool) -> tuple[Posting, ...]:
     return _moved(refund.amount, debit=back, credit=held)
 
 
+def _settled(refund: Refund | None) -> tuple[Posting, ...]:
+    return _moved(refund.amount, debit=Account.REFUNDS, credit=Account.BANK) if refund else ()
+
+
 def _moved(amount: int, *, debit: Account, credit: Account) -> tuple[Posting, ...]:
     return Posting(debit, amount), Posting(credit, -amount)
-
-
-def _refund(case: Case, number: int) -> Refund | None:
-    return next((refund for refund in case.refunds if refund.number == number), None)
 
 
 def balances(found: Iterable[Entry]) -> dict[tuple[Account, str, str], int]:
