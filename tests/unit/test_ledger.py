@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,6 +89,28 @@ def test_a_refund_that_the_bank_sends_back_is_held_and_owed_again() -> None:
     assert accounts(book) == {"provider": 5000, "refunds_payable": -5000}
 
 
+@pytest.mark.parametrize("way", [("succeeded", "failed"), ("pending", "succeeded", "failed"), ("failed",)])
+def test_what_a_person_pays_back_leaves_the_halls_own_account(way: tuple[str, ...]) -> None:
+    book = Book.open()
+    book.pay()
+    book.do(c.Withdraw, by="applicant")
+    for state in way:
+        refund(book, state)
+    book.do(c.SettleRefund, by="staff:supervisor", refund=1, note="note")
+    assert accounts(book) == {"provider": 5000, "bank": -5000}
+
+
+def test_a_refund_that_was_given_up_and_had_been_made_after_all_is_taken_once() -> None:
+    book = Book.open()
+    book.pay()
+    book.do(c.Withdraw, by="applicant")
+    book.do(c.RecordRefund, by="payments", refund=1, vendor="", state="failed", code="no")
+    refund(book, "succeeded")
+    assert accounts(book) == {}
+    refund(book, "failed")
+    assert accounts(book) == {"provider": 5000, "refunds_payable": -5000}
+
+
 def test_a_refund_that_the_provider_never_took_moves_nothing() -> None:
     book = Book.open()
     book.pay()
@@ -133,12 +156,20 @@ class Provider:
         return sum(self.paid.values()) - gone
 
 
-MAY_FOLLOW = {
-    "": ("pending", "succeeded", "failed"),
-    "pending": ("pending", "succeeded", "failed"),
-    "succeeded": ("succeeded",),
-}
-MOVES = ("pay", "pay short", "pay again", "withdraw", "break the promise", "refund", "refund", "lapse", "time")
+END = ("succeeded", "failed")
+MAY_FOLLOW = {"": ("pending", *END), "pending": ("pending", *END), "succeeded": END}
+MOVES = (
+    "pay",
+    "pay short",
+    "pay again",
+    "withdraw",
+    "break the promise",
+    "refund",
+    "refund",
+    "settle",
+    "lapse",
+    "time",
+)
 
 
 def move(book: Book, provider: Provider, what: str, pick: int) -> None:
@@ -157,6 +188,8 @@ def move(book: Book, provider: Provider, what: str, pick: int) -> None:
             book.do(c.BreakPromise)
         case "time":
             book.pass_time(hours=pick)
+        case "settle":
+            book.do(c.SettleRefund, by="staff:supervisor", refund=pick, note="note")
         case "refund" if book.case.refunds:
             asked = book.case.refunds[pick % len(book.case.refunds)]
             before = provider.refunds.get(asked.number, ("", 0))[0]
@@ -174,8 +207,10 @@ def test_whatever_happens_the_books_balance_and_tell_what_the_provider_holds(mov
             move(book, provider, what, pick)
     found = entries_of(book)
     assert all(sum(posting.amount for posting in entry.postings) == 0 for entry in found)
+    settled = sum(refund.amount for refund in book.case.refunds if refund.state == "settled")
     stands = {name: sum(a for (account, *_), a in balances(found).items() if account is name) for name in Account}
     assert stands[Account.PROVIDER] == provider.holds
+    assert stands[Account.BANK] == -settled
     assert stands[Account.SURPLUS] == 0  # what is too much is owed back in the very commit that brings it
     still = sum(refund.amount for refund in book.case.refunds if refund.state in ("owed", "failed"))
     assert stands[Account.REFUNDS] == -still
