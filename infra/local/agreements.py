@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from secrets import token_bytes, token_hex
 
-from infra.local.courier_counterpart import ems_side, open_side
+from infra.local.courier_counterpart import easypost_side, ems_side, open_side, sf_side
 
 Make = Callable[[], str]
 
@@ -33,7 +33,15 @@ AGREEMENTS: Mapping[str, Agreement] = {
         {"sender": "1100000000000"},
         {"key": lambda: base64(16), "authorization": lambda: token_hex(16)},  # the key is SM4's
     ),
+    "easypost": Agreement(
+        easypost_side.PATH,
+        {"mode": "test"},
+        {"key": lambda: f"EZTK{token_hex(26)}", "webhook_secret": lambda: token_hex(32)},
+    ),
     "open": Agreement(open_side.PATH, secrets={"secret": lambda: f"whsec_{base64(32)}"}),
+    "sf": Agreement(
+        sf_side.PATH, {"partner": "SAMPLE", "monthly_card": "7551234567"}, {"checkword": lambda: token_hex(16)}
+    ),
 }
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 MODULES = {
     "ems": "chalicelib.adapters.couriers.ems",
+    "easypost": "chalicelib.adapters.couriers.easypost",
     "open": "chalicelib.adapters.couriers.open_http",
+    "sf": "chalicelib.adapters.couriers.sf",
 }
 
 

@@ -24,9 +24,11 @@ from infra.local.courier_counterpart.book import Book, Parcel
 from infra.local.courier_counterpart.chaos import Chaos
 from infra.local.courier_counterpart.depot import Depot
 from infra.local.courier_counterpart.dialects import DELIVERY_PROBLEMS, MISHAPS, PICKUP_PROBLEMS, TAKEN_BACK, Dialect
+from infra.local.courier_counterpart.easypost_side import EasyPostSide
 from infra.local.courier_counterpart.ems_side import EmsSide
 from infra.local.courier_counterpart.open_side import OpenSide
 from infra.local.courier_counterpart.postman import Hall, Postman
+from infra.local.courier_counterpart.sf_side import SfSide
 
 _log = logging.getLogger(__name__)
 _ON_PAGE = 200  # parcels
@@ -65,7 +67,12 @@ _REASONS = {
 _LEGS = {"pickup": "Pickup 上门取件", "delivery": "Delivery 送件", "return": "Return 退还原件", "": "Parcel 包裹"}
 
 
-SIDES: Mapping[str, Callable[[Mapping[str, str]], Dialect]] = {"ems": EmsSide, "open": OpenSide}
+SIDES: Mapping[str, Callable[[Mapping[str, str]], Dialect]] = {
+    "ems": EmsSide,
+    "easypost": EasyPostSide,
+    "open": OpenSide,
+    "sf": SfSide,
+}
 """Code of each courier -> its side of the wire, made of what it has agreed upon with the hall."""
 
 
