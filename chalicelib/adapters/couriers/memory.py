@@ -11,12 +11,14 @@ _BEFORE_PICKUP = frozenset({"ordered", "pickup_scheduled", "cancelled"})
 
 
 class MemoryCourier:
-    """Shipments in a dictionary. Set ``refuse`` or ``timeout_after_booking`` to how many next orders shall fail so."""
+    """Shipments in a dictionary. Set ``refuse`` or ``timeout_after_booking`` to how many next orders shall fail so.
 
-    finds_by_order = True
+    One that does not ``find by order`` knows its shipments by their waybills alone.
+    """
 
-    def __init__(self, code: str = "memory") -> None:
+    def __init__(self, code: str = "memory", *, finds_by_order: bool = True) -> None:
         self.code = code
+        self.finds_by_order = finds_by_order
         self.refuse = 0
         self.timeout_after_booking = 0
         self.orders: dict[str, CourierOrder] = {}
@@ -41,20 +43,21 @@ class MemoryCourier:
         shipment = self.query(order, waybill)
         if shipment is None:
             raise VendorRejected(self.code, "unknown")
-        if any(news.state not in _BEFORE_PICKUP for news in shipment.news):
+        if any(news.state not in _BEFORE_PICKUP and news.state != "exception" for news in shipment.news):
             raise VendorRejected(self.code, "too_late")
         self._called_off.add(shipment.order)
 
     def query(self, order: str, waybill: str) -> Shipment | None:
         """The shipment of this order, or of this waybill."""
         found = (each for each in self._shipments.values() if waybill and each.waybill == waybill)
-        return self._shipments.get(order) or next(found, None)
+        by_order = self._shipments.get(order) if self.finds_by_order else None
+        return by_order or next(found, None)
 
     def is_called_off(self, order: str) -> bool:
         """Whether ``cancel`` has worked for this order."""
         return order in self._called_off
 
-    def move(self, waybill: str, state: str, at: datetime, *, undoes: str = "") -> News:
+    def move(self, waybill: str, state: str, at: datetime, *, undoes: str = "", reason: str = "") -> News:
         """Let something happen to a shipment; the news of it. KeyError: no such waybill."""
         if state not in COURIER_STATES:
             raise ValueError(f"{state} is no state")
@@ -62,7 +65,8 @@ class MemoryCourier:
         if shipment is None:
             raise KeyError(waybill)
         identity = "-".join(filter(None, (waybill, state, undoes, at.isoformat())))
-        news = News(identity, waybill, shipment.order, state, at, state, undoes)
-        moved = tuple(sorted({*shipment.news, news}, key=lambda each: each.at))
+        news = News(identity, waybill, shipment.order, state, at, state, undoes, reason)
+        known = (each for each in shipment.news if each.identity != identity)
+        moved = tuple(sorted((*known, news), key=lambda each: each.at))
         self._shipments[shipment.order] = replace(shipment, news=moved)
         return news
