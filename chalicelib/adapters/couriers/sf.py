@@ -115,11 +115,11 @@ class Platform:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._url = url
-        self._token_url = token_url
+        self.token_url = token_url
         self._partner = partner
         self._checkword = checkword
         self._signs = signs
-        self._token = token or Token()
+        self.token = token or Token()
         self._http = http or Http(SfWebhook.code)
         self._clock = clock
 
@@ -128,7 +128,7 @@ class Platform:
         message = _compact(document)
         envelope = self._sent(service, message, changes=changes)
         if self._signs == "oauth2" and text_of(envelope, "apiResultCode") in _STALE_TOKEN:
-            self._token.text = ""
+            self.token.text = ""
             envelope = self._sent(service, message, changes=changes)
         return self._result(envelope, changes=changes)
 
@@ -161,17 +161,17 @@ class Platform:
 
     def _valid_token(self) -> str:
         now = self._clock()
-        if not self._token.text or now >= self._token.until - _TOKEN_MARGIN:
+        if not self.token.text or now >= self.token.until - _TOKEN_MARGIN:
             form = {"partnerID": self._partner, "secret": self._checkword, "grantType": "password"}
-            self._take_token(self._posted(self._token_url, form, changes=False), now)
-        return self._token.text
+            self._take_token(self._posted(self.token_url, form, changes=False), now)
+        return self.token.text
 
     def _take_token(self, given: Mapping[str, Any], now: datetime) -> None:
         self._check(given, changes=False)
         text, seconds = text_of(given, "accessToken"), text_of(given, "expiresIn")
         if not text or not _SECONDS.fullmatch(seconds):
             raise self.doubt("no_token", changes=False)
-        self._token.text, self._token.until = text, now + timedelta(seconds=int(seconds))
+        self.token.text, self.token.until = text, now + timedelta(seconds=int(seconds))
 
     def _result(self, envelope: Mapping[str, Any], *, changes: bool) -> dict[str, Any]:
         """What is in an envelope: that SF took the request does not mean that the service did it."""
@@ -221,7 +221,7 @@ class SfCourier:
     finds_by_order = True
 
     def __init__(self, platform: Platform, account: Account) -> None:
-        self._platform = platform
+        self.platform = platform
         self._account = account
 
     def order(self, order: CourierOrder) -> Shipment:
@@ -230,7 +230,7 @@ class SfCourier:
         What SF does not serve is called off before it is refused: such an order still stands there.
         """
         try:
-            booking = self._platform.call(_ORDER, self._order_document(order), changes=True)
+            booking = self.platform.call(_ORDER, self._order_document(order), changes=True)
         except VendorRejected as refusal:
             if refusal.code != _ORDERED_BEFORE:
                 raise
@@ -240,14 +240,14 @@ class SfCourier:
             self._call_off_unserved(order.number)
             raise VendorRejected(self.code, f"not_served_{code_of(text_of(booking, 'remark'))}".rstrip("_"))
         if not waybill and screening not in _TO_BE_CONFIRMED:
-            raise self._platform.doubt("no_waybill", changes=True)
+            raise self.platform.doubt("no_waybill", changes=True)
         return Shipment(order.number, waybill)
 
     def cancel(self, order: str, waybill: str) -> None:
         """Call a shipment off; SF refuses once it is picked up."""
         request = {**_CHINESE, "orderId": order, "dealType": _CALL_OFF, "waybillNoInfoList": []}
         try:
-            done = self._platform.call(_UPDATE, request, changes=True)
+            done = self.platform.call(_UPDATE, request, changes=True)
         except VendorRejected as refusal:
             if refusal.code in _CALLED_OFF or (refusal.code == _SETTLED and self._is_called_off(order, waybill)):
                 return
@@ -271,7 +271,7 @@ class SfCourier:
         except VendorError as fault:
             raise VendorUnknown(self.code, fault.code) from fault
         if booking is None:
-            raise self._platform.doubt("no_order", changes=True)
+            raise self.platform.doubt("no_order", changes=True)
         return booking
 
     def _call_off_unserved(self, order: str) -> None:
@@ -283,7 +283,7 @@ class SfCourier:
 
     def _find(self, order: str) -> dict[str, Any] | None:
         try:
-            return self._platform.call(_FIND, {**_CHINESE, "orderId": order, "searchType": "1"}, changes=False)
+            return self.platform.call(_FIND, {**_CHINESE, "orderId": order, "searchType": "1"}, changes=False)
         except VendorRejected as refusal:
             if refusal.code in _UNKNOWN_ORDER:
                 return None
@@ -298,13 +298,13 @@ class SfCourier:
     def _routes(self, order: str, waybill: str) -> tuple[News, ...]:
         phone = {"checkPhoneNo": self._account.phone_end} if self._account.phone_end else {}
         request = {**_CHINESE, "trackingType": "1", "trackingNumber": [waybill], "methodType": "1", **phone}
-        found = self._platform.call(_TRACK, request, changes=False)
+        found = self.platform.call(_TRACK, request, changes=False)
         try:
             tracks = [track for track in found.get("routeResps") or () if track.get("mailNo") == waybill]
             routes = [route for track in tracks for route in track.get("routes") or ()]
             return told([fields(route, mailno=waybill, orderid=order) for route in routes], route_news)
         except (AttributeError, TypeError, ValueError) as fault:
-            raise self._platform.doubt("unreadable", changes=False) from fault
+            raise self.platform.doubt("unreadable", changes=False) from fault
 
     def _order_document(self, order: CourierOrder) -> dict[str, Any]:
         return {
