@@ -28,7 +28,7 @@ from chalicelib.forms.catalogue import UnknownService
 from chalicelib.forms.sanity import MalformedJson, flaws, read_json
 from chalicelib.forms.validation import Fault, validate
 from chalicelib.logs import logger
-from chalicelib.ports import VendorError
+from chalicelib.ports import Forged, Staff, VendorError
 from chalicelib.texts import best_language, text
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.submit import InvalidAnswers
@@ -116,6 +116,13 @@ class Call:
         if scheme.lower() != "bearer" or not token.strip():
             raise NotAllowed("unauthorized")
         return token.strip()
+
+    def staff(self) -> Staff:
+        """Whose token it is. NotAllowed ``unauthorized``: nobody's."""
+        try:
+            return self.hall.identities.verify(self.bearer())
+        except Forged:
+            raise NotAllowed("unauthorized") from None
 
     def body(self, limit: int = MAX_BODY) -> bytes:
         """The body's very bytes. Refusals ``body_too_large``, ``malformed_json``."""

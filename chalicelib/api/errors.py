@@ -85,6 +85,9 @@ STATUS: Mapping[str, int] = {
     "pointers_missing": 422,
     "unknown_pointer": 422,
     "wrong_contents": 422,
+    "span_reversed": 422,
+    "span_too_long": 422,
+    "report_too_large": 422,
     "malformed_seal": 422,
     "forged_seal": 422,
 }

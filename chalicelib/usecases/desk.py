@@ -38,6 +38,7 @@ class Right(StrEnum):
     SETTLE = "settle"
     AUDIT = "audit"
     INBOX = "inbox"
+    REPORTS = "reports"
 
 
 RIGHTS: Mapping[Right, frozenset[str]] = {
@@ -50,6 +51,7 @@ RIGHTS: Mapping[Right, frozenset[str]] = {
     Right.SETTLE: frozenset({SUPERVISOR}),
     Right.AUDIT: frozenset({AUDITOR, SUPERVISOR}),
     Right.INBOX: frozenset({SUPERVISOR}),
+    Right.REPORTS: frozenset({AUDITOR, SUPERVISOR}),
 }
 
 

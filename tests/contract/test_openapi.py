@@ -38,6 +38,7 @@ GET /v1/desk/cases/{case}/certificates/{file}
 POST /v1/desk/certificates/{number}/revocation
 POST /v1/desk/cases/{case}/refunds/{refund}/settlement
 GET /v1/desk/cases/{case}/audit
+GET /v1/desk/reports/ledger.csv
 GET /v1/desk/inbox
 POST /v1/desk/inbox/{id}/replay
 POST /webhooks/stripe
