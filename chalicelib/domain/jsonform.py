@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -32,36 +32,40 @@ def rfc3339(at: datetime) -> str:
 
 def from_json(hint: Any, value: Any) -> Any:
     """The value of the type that ``hint`` names; KeyError for a missing field that has no default."""
+    return _reader(hint)(value)
+
+
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """How values of a type are read, found out once: a case is loaded at every turn, all its events from the first."""
     if get_origin(hint) in (Union, types.UnionType):
-        return None if value is None else from_json(next(h for h in get_args(hint) if h is not type(None)), value)
+        some = _reader(next(h for h in get_args(hint) if h is not type(None)))
+        return lambda value: None if value is None else some(value)
     if get_origin(hint) is tuple:
-        return tuple(from_json(get_args(hint)[0], item) for item in value)
+        item = _reader(get_args(hint)[0])
+        return lambda value: tuple([item(each) for each in value])
     if is_dataclass(hint) and isinstance(hint, type):
-        return hint(**{name: from_json(h, _field(hint, name, value)) for name, h in _hints(hint).items()})
+        return _dataclass_reader(hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
+        return hint
     if hint is datetime:
-        return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return lambda value: value if isinstance(value, datetime) else datetime.fromisoformat(value)
     if hint is date:
-        return date.fromisoformat(value)
-    return value
+        return date.fromisoformat
+    return lambda value: value
 
 
-def _field(hint: type, name: str, value: Mapping[str, Any]) -> Any:
-    if name in value:
-        return value[name]
-    default = _defaults(hint)[name]
-    if default is MISSING:
-        raise KeyError(f"{hint.__name__}.{name}")
-    return default
-
-
-@cache
-def _defaults(hint: type) -> dict[str, Any]:
-    return {f.name: f.default for f in fields(hint)}
-
-
-@cache
-def _hints(hint: type) -> dict[str, Any]:
+def _dataclass_reader(hint: type) -> Callable[[Any], Any]:
     hints = get_type_hints(hint)
-    return {f.name: hints[f.name] for f in fields(hint)}
+    places = [(f.name, _reader(hints[f.name]), f.default) for f in fields(hint)]
+
+    def read(value: Mapping[str, Any]) -> Any:
+        given = {}
+        for name, reader, default in places:
+            if name in value:
+                given[name] = reader(value[name])
+            elif default is MISSING:
+                raise KeyError(f"{hint.__name__}.{name}")
+        return hint(**given)
+
+    return read
