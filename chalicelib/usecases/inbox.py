@@ -49,9 +49,21 @@ def apply(hall: Hall, message: InboxMessage) -> None:
     if message.source == STRIPE:
         _apply_payment(hall, message.body)
     else:
-        courier = message.source.removeprefix("courier:")
-        for news in hall.courier_webhook(courier).read(message.body):
+        _apply_push(hall, message.source.removeprefix("courier:"), message.body)
+
+
+def _apply_push(hall: Hall, courier: str, body: bytes) -> None:
+    """A push may tell of several parcels: what is none of ours, or refused, does not hold up the rest."""
+    refusal: Exception | None = None
+    for news in hall.courier_webhook(courier).read(body):
+        try:
             shipping.take_news(hall, courier, news)
+        except Busy:
+            raise
+        except (DomainError, shipping.UnknownShipment) as error:
+            refusal = error
+    if refusal:
+        raise refusal
 
 
 def _apply_payment(hall: Hall, body: bytes) -> None:
