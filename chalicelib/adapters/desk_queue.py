@@ -20,8 +20,8 @@ LARGEST_PAGE = 500
 # What domain/worklist.py writes. A store that keeps each state apart has to know them all.
 _DEPARTMENT_STATES = ("open", "awaiting_correction")
 _STATES: Mapping[str, tuple[str, ...]] = {
-    FRONT: ("awaiting_originals_check", "awaiting_dispatch", "awaiting_return"),
-    SUPERVISION: ("refund_failed", "courier_trouble"),
+    FRONT: ("awaiting_originals_check", "awaiting_dispatch", "awaiting_return", "awaiting_address", "parcel_lost"),
+    SUPERVISION: ("refund_failed", "courier_trouble", "no_courier", "pickup_in_vain"),
 }
 _ALL_STATES = (*_DEPARTMENT_STATES, *(state for states in _STATES.values() for state in states))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -10,7 +11,14 @@ from chalicelib.domain.clock import Calendar, after_working_time, clock_start, w
 from chalicelib.domain.events import KeptFile, Line, RefusedFile, Window
 from chalicelib.domain.service import Leg, Milestone, Service, Stage
 from chalicelib.domain.service import Task as TaskTerms
-from chalicelib.domain.shipments import Move
+from chalicelib.domain.shipments import ATTEMPTS, PICKUP_GRACE, SILENCE, Move
+
+# The places in the answers that say where the courier of a leg rings (see ``forms.parties.door``).
+ADDRESS: Mapping[Leg, tuple[str, ...]] = {
+    Leg.PICKUP: ("/pickup/address",),
+    Leg.DELIVERY: ("/delivery/address",),
+    Leg.RETURN: ("/delivery/address",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Shipment:
     booked: bool = False  # the courier has taken the order, as far as the hall knows
     moves: tuple[Move, ...] = ()
     ending: str = ""  # "", refused (by the courier), cancelled (by the hall), kept (too late to cancel)
+    missed_at: datetime | None = None  # asked after its time, the courier had not got it
 
     @property
     def state(self) -> str:
@@ -85,8 +94,36 @@ class Shipment:
         return shipments.state_of(self.moves) if self.booked else "requested"
 
     @property
+    def reason(self) -> str:
+        """Why it is in this state (``ports.COURIER_REASONS``), "" where nobody has told."""
+        return shipments.reason_of(self.moves)
+
+    @property
     def left_at(self) -> datetime | None:
         return shipments.left_at(self.moves)
+
+    @property
+    def in_vain(self) -> bool:
+        """The courier was there for nothing, or has not come in its time."""
+        return not self.left_at and (self.missed_at is not None or shipments.in_vain(self.moves))
+
+    @property
+    def why(self) -> str:
+        """What went wrong last: one of ``ports.COURIER_REASONS``, ``no_courier``, ``missed`` or ``unknown``."""
+        if self.ending == "refused":
+            return "no_courier"
+        return next(reversed(shipments.reasons(self.moves)), "missed" if self.missed_at else "unknown")
+
+    @property
+    def heard_of_at(self) -> datetime:
+        return max((move.at for move in self.moves), default=self.requested_at)
+
+    @property
+    def overdue_at(self) -> datetime:
+        """From when on the courier is asked: its window is over, or nothing has been heard for long."""
+        if self.window and not self.left_at:
+            return max(self.window.end + PICKUP_GRACE, self.heard_of_at)
+        return self.heard_of_at + SILENCE
 
     @property
     def live(self) -> bool:
@@ -108,7 +145,7 @@ class Correction:
     """What the applicant is asked to put right, and from when to when the clock stands for it."""
 
     number: int
-    task: str  # "" when the clerk misses originals, or files were refused
+    task: str  # "" when the clerk misses originals, files were refused, or a courier did not find the address
     pointers: tuple[str, ...]
     materials: tuple[str, ...]
     note: str
@@ -119,7 +156,19 @@ class Correction:
     @property
     def by_form(self) -> bool:
         """Answered on the page; missing originals are answered by a courier."""
-        return bool(self.task or self.refused)
+        return bool(self.task or self.refused or self.pointers)
+
+    def of_address(self, leg: Leg) -> bool:
+        """The hall itself asks where the courier of this leg has to ring."""
+        return not self.task and self.pointers == ADDRESS[leg]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The applicant is to choose another window: nothing goes on without, and the clock stands."""
+
+    since: datetime
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +208,15 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that the applicant is told of, once. ``key`` is unique in the case; ``code`` names the text."""
+    """Something that the applicant is told of, once. ``key`` is unique in the case; ``code`` names the text.
+
+    ``shipment`` is the one that it is about, where the text says what went wrong with it.
+    """
 
     key: str
     code: str
     at: datetime
+    shipment: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +258,8 @@ class Case:
     tasks: tuple[Task, ...] = ()
     corrections: tuple[Correction, ...] = ()
     shipments: tuple[Shipment, ...] = ()
+    no_courier: tuple[tuple[Leg, datetime], ...] = ()  # when all of them had refused a leg
+    waits: tuple[Wait, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     certificates: tuple[IssuedCertificate, ...] = ()
     packing: Packing | None = None
@@ -331,6 +386,58 @@ class Case:
     def shipment(self, leg: str, attempt: int) -> Shipment | None:
         return next((s for s in self.shipments if s.key == (leg, attempt)), None)
 
+    def begun_at(self, leg: Leg) -> datetime | None:
+        """Since when tries at a leg count: another window, another packing or another address begins it anew."""
+        begun = self.window_chosen_at if leg is Leg.PICKUP else None
+        if self.packing and self.packing.leg is leg:
+            begun = self.packing.at
+        corrected = [c.done_at for c in self.corrections if c.done_at and c.of_address(leg)]
+        return max([begun, *corrected]) if begun else None
+
+    def tries(self, leg: Leg) -> tuple[Shipment, ...]:
+        begun = self.begun_at(leg)
+        return tuple(s for s in self.attempts(leg) if begun and s.requested_at >= begun)
+
+    def refused_by_all(self, leg: Leg) -> bool:
+        """No courier takes this leg as it is: at this time, from or to this address."""
+        begun = self.begun_at(leg)
+        return any(each is leg and begun and at >= begun for each, at in self.no_courier)
+
+    def given_up(self, leg: Leg) -> bool:
+        """Whatever the hall can try by itself was in vain."""
+        vain = [s for s in self.tries(leg) if s.ending != "refused" and (s.in_vain or s.failed)]
+        return len(vain) >= ATTEMPTS or self.refused_by_all(leg)
+
+    def stranded(self, leg: Leg) -> bool:
+        """Given up, and no courier has it or comes for it."""
+        return self.given_up(leg) and not any(s.live or (s.left_at and not s.failed) for s in self.tries(leg))
+
+    def address_open(self, leg: Leg) -> bool:
+        """The applicant was asked where the courier has to ring, and has not answered yet."""
+        correction = self.open_correction
+        return correction is not None and correction.of_address(leg)
+
+    def address_doubted(self, leg: Leg) -> bool:
+        """The applicant should be asked where the courier has to ring, and has not been since it was last tried."""
+        last = self.last_shipment(leg)
+        if last is None or (self.ending and leg is not Leg.RETURN) or last.state == "delivered":
+            return False
+        if leg is Leg.PICKUP and (last.left_at or self.originals_complete):
+            return False
+        asked = any(c.of_address(leg) and c.asked_at >= last.requested_at for c in self.corrections)
+        return not asked and ("wrong_address" in shipments.reasons(last.moves) or self.refused_by_all(leg))
+
+    @property
+    def window_wanted(self) -> bool:
+        """No courier comes for the originals until the applicant has chosen another window."""
+        if self.ending or not self.service.pickup or self.originals_complete:
+            return False
+        last = self.last_shipment(Leg.PICKUP)
+        if last is None or (last.left_at and not last.failed):
+            return False
+        doubted = self.address_doubted(Leg.PICKUP) and self.open_correction is None
+        return self.given_up(Leg.PICKUP) and not (doubted or self.address_open(Leg.PICKUP))
+
     def with_shipment(self, changed: Shipment) -> Case:
         return replace(self, shipments=tuple(changed if s.key == changed.key else s for s in self.shipments))
 
@@ -391,16 +498,29 @@ class Case:
         """A term of working days that counts from the day after ``started_at``."""
         start = clock_start(started_at, self.calendar)
         span = timedelta(days=working_days)
-        stood = timedelta()
-        for correction in self.corrections:
-            stood += working_time(max(correction.asked_at, start), correction.done_at or now, self.calendar)
+        stood = self._stood(start, now)
         return Term(
             started_at=started_at,
             span=span,
             due=after_working_time(start, span + stood, self.calendar),
             yellow=after_working_time(start, span * 4 / 5 + stood, self.calendar),
-            standing=self.open_correction is not None,
+            standing=self.standing,
         )
+
+    @property
+    def standing(self) -> bool:
+        """The applicant has something to do; the clock stands meanwhile."""
+        return self.open_correction is not None or any(wait.until is None for wait in self.waits)
+
+    def _stood(self, start: datetime, now: datetime) -> timedelta:
+        """Working time in which the clock stood, however many reasons there were at once."""
+        pauses = [(c.asked_at, c.done_at or now) for c in self.corrections]
+        pauses += [(wait.since, wait.until or now) for wait in self.waits]
+        stood = timedelta()
+        for since, until in sorted(pauses):
+            stood += working_time(max(since, start), until, self.calendar)
+            start = max(start, until)
+        return stood
 
     def task_term(self, task: Task, now: datetime) -> Term:
         terms = self.service.task(task.code)
@@ -414,7 +534,8 @@ class Case:
         return self.term(self.settled_at, self.service.promise.working_days, now)
 
 
-def fold_happening(case: Case, key: str, code: str, at: datetime) -> Case:
+def fold_happening(case: Case, key: str, code: str, at: datetime, about: Shipment | None = None) -> Case:
     if any(happening.key == key for happening in case.happenings):
         return case
-    return replace(case, happenings=(*case.happenings, Happening(key, code, at)))
+    happening = Happening(key, code, at, about.key if about else None)
+    return replace(case, happenings=(*case.happenings, happening))

@@ -151,6 +151,22 @@ class RecordCourierRefusal(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordNoCourier(Command):
+    """No courier is left to ask; ``attempt`` is the one that there would have been."""
+
+    leg: Leg
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSilence(Command):
+    """The courier was asked, and had no more to tell than what is written down."""
+
+    leg: Leg
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordCancellation(Command):
     leg: Leg
     attempt: int

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.domain import commands as c
 from chalicelib.domain import events as e
-from chalicelib.domain.case import Case
+from chalicelib.domain.case import ADDRESS, Case
 from chalicelib.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from chalicelib.domain.events import Line
 from chalicelib.domain.evolve import evolve
@@ -34,7 +34,7 @@ def decide(case: Case, command: c.Command) -> Events:
 def _consequences(case: Case, command: c.Command) -> Events:
     """What the hall starts by itself, in the very commit that makes it possible."""
     found: Events = ()
-    while new := _refunds(case, command) + _task_starts(case, command):
+    while new := _refunds(case, command) + _task_starts(case, command) + _address_asked(case, command):
         for event in new:
             case = evolve(case, event)
         found += new
@@ -232,8 +232,10 @@ def _dispatch(case: Case, command: c.Dispatch) -> Events:
     leg = Leg.RETURN if case.ending in ("rejected", "withdrawn") else Leg.DELIVERY
     if leg is Leg.DELIVERY and not (case.service.delivery and case.all_approved and case.certificates_complete):
         raise Conflict("not_ready_for_dispatch")
-    if case.packing is not None:
+    if case.packing is not None and not case.stranded(leg):
         raise Conflict("already_dispatched")
+    if case.open_correction:
+        raise Conflict("correction_under_way")
     wanted = _wanted_contents(case, leg)
     if not wanted:
         raise Conflict("nothing_to_dispatch")
@@ -360,6 +362,22 @@ def _record_courier_refusal(case: Case, command: c.RecordCourierRefusal) -> Even
     )
 
 
+def _record_no_courier(case: Case, command: c.RecordNoCourier) -> Events:
+    attempts = case.attempts(command.leg)
+    if len(attempts) >= command.attempt or any(s.live for s in attempts) or case.refused_by_all(command.leg):
+        return ()
+    return (e.NoCourierLeft(at=command.at, by=command.by, leg=command.leg),)
+
+
+def _record_silence(case: Case, command: c.RecordSilence) -> Events:
+    shipment = case.shipment(command.leg, command.attempt)
+    if shipment is None or not (shipment.booked and shipment.live) or command.at < shipment.overdue_at:
+        return ()
+    if shipment.left_at or shipment.missed_at:
+        return ()
+    return (e.PickupMissed(at=command.at, by=command.by, leg=command.leg, attempt=command.attempt),)
+
+
 def _record_cancellation(case: Case, command: c.RecordCancellation) -> Events:
     shipment = case.shipment(command.leg, command.attempt)
     if shipment is None or shipment.ending or not shipment.live:
@@ -454,7 +472,7 @@ def may_close(case: Case) -> bool:
 
 def _turn_light(case: Case, command: c.TurnLight) -> Events:
     task = case.task(command.task)
-    if task is None or task.decision or case.ending or case.open_correction:
+    if task is None or task.decision or case.ending or case.standing:
         return ()
     term = case.task_term(task, command.at)
     light = "red" if command.at >= term.due else "yellow" if command.at >= term.yellow else "green"
@@ -465,7 +483,7 @@ def _turn_light(case: Case, command: c.TurnLight) -> Events:
 
 def _break_promise(case: Case, command: c.BreakPromise) -> Events:
     term = case.promise_term(command.at)
-    over = case.promise_broken or case.ending or case.handed_over_at or case.open_correction
+    over = case.promise_broken or case.ending or case.handed_over_at or case.standing
     if term is None or over or command.at < term.due:
         return ()
     return (e.PromiseBroken(at=command.at, by=command.by),)
@@ -485,6 +503,19 @@ def _task_starts(case: Case, command: c.Command) -> Events:
         and (task.stage is Stage.PRE_CHECK or (case.pre_checked and case.originals_complete))
         and all(case.approved(code) for code in task.after if code in case.task_codes)
     )
+
+
+def _address_asked(case: Case, command: c.Command) -> Events:
+    """A courier did not find the door: the applicant is asked where it is, one question at a time."""
+    if case.open_correction:
+        return ()
+    for leg in Leg:
+        if case.address_doubted(leg):
+            pointers = ADDRESS[leg]
+            return (
+                e.CorrectionRequested(at=command.at, by=command.by, task="", pointers=pointers, materials=(), note=""),
+            )
+    return ()
 
 
 def _refunds(case: Case, command: c.Command) -> Events:
@@ -534,6 +565,8 @@ _RULES: dict[type[c.Command], Callable[[Case, Any], Events]] = {
     c.RequestCourier: _request_courier,
     c.RecordCourierOrder: _record_courier_order,
     c.RecordCourierRefusal: _record_courier_refusal,
+    c.RecordNoCourier: _record_no_courier,
+    c.RecordSilence: _record_silence,
     c.RecordCancellation: _record_cancellation,
     c.RecordNews: _record_news,
     c.RecordFiles: _record_files,

@@ -6,7 +6,7 @@ idempotency key or order number, it makes doing a step twice have one effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,11 +17,8 @@ from chalicelib.domain.decide import may_check_files, may_close
 from chalicelib.domain.events import Window
 from chalicelib.domain.service import Leg
 
-ATTEMPTS = 3  # at one leg before a person has to look, or the applicant chooses another window
 ASK_CHECKOUT_AFTER = timedelta(minutes=5)  # the webhook should have come by then
 ASK_REFUND_AFTER = timedelta(days=1)
-PICKUP_GRACE = timedelta(hours=1)  # after the window's end, before the courier is asked
-SILENCE = timedelta(days=3)  # of a parcel under way, before the courier is asked
 # A worker that was about to order is given time to finish (its Lambda's limit) before its order is taken back.
 CANCEL_AFTER = timedelta(minutes=3)
 
@@ -117,17 +114,26 @@ def _live_shipment(case: Case, shipment: Shipment) -> Iterator[Step]:
     elif not shipment.booked:
         yield Step(Kind.ORDER_COURIER, subject, shipment.requested_at)
     elif not (shipment.leg is Leg.PICKUP and case.originals_complete):
-        last = max((move.at for move in shipment.moves), default=shipment.requested_at)
-        expected = shipment.window.end + PICKUP_GRACE if shipment.window and not shipment.left_at else last + SILENCE
-        yield Step(Kind.ASK_COURIER, subject, max(expected, last))
+        yield Step(Kind.ASK_COURIER, subject, shipment.overdue_at)
 
 
 def unwanted(case: Case, shipment: Shipment) -> bool:
-    """A courier that has not come yet and need not come any more: the case has ended, or another window was chosen."""
-    if shipment.leg is not Leg.PICKUP or shipment.left_at or shipment.ending == "kept":
+    """A courier that has not come yet and need not come any more: it came in vain, another one comes or has come
+    instead; or, to the applicant's door, the case has ended, or another window was chosen."""
+    if shipment.left_at or shipment.ending == "kept":
+        return False
+    if shipment.in_vain or _superseded(case, shipment):
+        return True
+    if shipment.leg is not Leg.PICKUP:
         return False
     rescheduled = case.window_chosen_at is not None and case.window_chosen_at > shipment.requested_at
     return bool(case.ending) or rescheduled or case.originals_complete
+
+
+def _superseded(case: Case, shipment: Shipment) -> bool:
+    """One that was thought refused or called off comes after all: one courier is enough."""
+    others = [s for s in case.attempts(shipment.leg) if s.live and s.key != shipment.key]
+    return any(other.left_at or other.attempt > shipment.attempt for other in others)
 
 
 def _unwanted_since(case: Case) -> datetime:
@@ -144,32 +150,41 @@ def courier_owed_since(case: Case, leg: Leg) -> datetime | None:
 
 def _pickup_owed_since(case: Case) -> datetime | None:
     ready = case.service.pickup and not case.ending and case.settled_at and case.pre_checked and case.files_in_order
-    if not ready or case.originals_complete or case.window_chosen_at is None:
+    if not ready or case.originals_complete or case.window_chosen_at is None or case.address_open(Leg.PICKUP):
         return None
     last = case.last_shipment(Leg.PICKUP)
     if last is None:
         checked = [case.files_checked_at, *(task.decided_at for task in case.tasks)]
         return max([case.settled_at, *(at for at in checked if at)]) if case.settled_at else None
     if last.failed:
-        return _retry_since(case, Leg.PICKUP, case.window_chosen_at)
+        return _retry_since(case, Leg.PICKUP)
     # The last envelope came, but not all was in it: the applicant chooses a window for the rest, and one courier comes.
     chosen_since = bool(case.receipts) and case.window_chosen_at >= case.receipts[-1].at
     return case.window_chosen_at if chosen_since and case.window_chosen_at > last.requested_at else None
 
 
 def _parcel_owed_since(case: Case, leg: Leg) -> datetime | None:
-    if case.packing is None or case.packing.leg is not leg:
+    if case.packing is None or case.packing.leg is not leg or case.address_open(leg):
         return None
     if any(shipment.left_at and shipment.requested_at >= case.packing.at for shipment in case.attempts(leg)):
         return None
-    return _retry_since(case, leg, case.packing.at)
+    return _retry_since(case, leg)
 
 
-def _retry_since(case: Case, leg: Leg, since: datetime) -> datetime | None:
-    tried = [shipment for shipment in case.attempts(leg) if shipment.requested_at >= since]
-    if len(tried) >= ATTEMPTS:
+def _retry_since(case: Case, leg: Leg) -> datetime | None:
+    begun = case.begun_at(leg)
+    if begun is None or case.given_up(leg):
         return None
-    return max([since, *(shipment.requested_at for shipment in tried)])
+    return max([begun, *(shipment.requested_at for shipment in case.tries(leg))])
+
+
+def next_courier(case: Case, leg: Leg, codes: Sequence[str]) -> str | None:
+    """Whom to ask next, of those that serve the case in order of preference: each refuses but once, and who did not
+    come is asked again only when there is no other. None: all have refused."""
+    tries = case.tries(leg)
+    left = [code for code in codes if code not in {s.courier for s in tries if s.ending == "refused"}]
+    missed = {s.courier for s in tries if s.missed_at}
+    return next((code for code in left if code not in missed), left[0] if left else None)
 
 
 def _results(case: Case) -> Iterator[Step]:
@@ -192,7 +207,7 @@ def _handed_over(case: Case) -> datetime:
 
 
 def _terms(case: Case, now: datetime) -> Iterator[Step]:
-    if case.ending or case.open_correction:
+    if case.ending or case.standing:
         return
     for task in case.tasks:
         if not task.decision and task.light != "red":
@@ -210,13 +225,14 @@ def _messages(case: Case) -> Iterator[Step]:
 
 
 def pickup_window(case: Case, now: datetime) -> Window | None:
-    """The window to order a pickup for: the applicant's, or when that has passed, the same hours of the next working
-    day."""
+    """The window to order a pickup for: the applicant's, or when that has passed or was in vain, the same hours of the
+    next working day."""
     window = case.window
-    if window is None or window.end > now:
+    in_vain = [s.window.start for s in case.tries(Leg.PICKUP) if s.in_vain and s.window]
+    if window is None or (window.end > now and not in_vain):
         return window
     zone = case.calendar.zone
     start, end = window.start.astimezone(zone), window.end.astimezone(zone)
-    day = next_working_day(now.astimezone(zone).date(), case.calendar)
+    day = next_working_day(max([now, *in_vain]).astimezone(zone).date(), case.calendar)
     moved = start.replace(year=day.year, month=day.month, day=day.day)
     return Window(moved, moved + (end - start))

@@ -232,6 +232,21 @@ class CourierRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoCourierLeft(Event):
+    """Each of the hall's couriers has refused this leg as it is."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickupMissed(Event):
+    """The courier's time is over, and it has not fetched the parcel, as it says itself."""
+
+    leg: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CourierCancelled(Event):
     """Called off by the hall before the courier came."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from chalicelib.domain import events as e
@@ -19,25 +20,39 @@ from chalicelib.domain.case import (
     Refund,
     Shipment,
     Task,
+    Wait,
     fold_happening,
 )
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.service import Leg
-from chalicelib.domain.shipments import Move
+from chalicelib.domain.shipments import Move, standing
 
 
 def evolve(case: Case, event: e.Event) -> Case:
     """The case after one more event. KeyError for an event that this version of the hall does not know."""
-    return _MEANING[type(event)](case, event)
+    return _waiting(_MEANING[type(event)](case, event), event.at)
 
 
 def fold(case: Case, commits: Iterable[Commit]) -> Case:
     """The case after all its commits, in the order of their versions."""
-    for commit in commits:
-        for event in commit.events:
+    last = None
+    for last in commits:
+        for event in last.events:
             case = evolve(case, event)
-        case = replace(case, version=commit.version, head=commit.hash)
-    return case
+    return replace(case, version=last.version, head=last.hash) if last else case
+
+
+def _waiting(case: Case, at: datetime) -> Case:
+    """The applicant is asked for another window as soon as nothing goes on without, once each time."""
+    waits = case.waits
+    waiting = bool(waits) and waits[-1].until is None
+    if case.window_wanted == waiting:
+        return case
+    if waiting:
+        return replace(case, waits=(*waits[:-1], replace(waits[-1], until=at)))
+    case = replace(case, waits=(*waits, Wait(at)))
+    last = case.last_shipment(Leg.PICKUP)
+    return fold_happening(case, f"window_wanted-{len(case.waits)}", "window_wanted", at, last)
 
 
 def _submitted(case: Case, event: e.Submitted) -> Case:
@@ -151,8 +166,11 @@ def _task(case: Case, code: str, **changes: Any) -> Case:
 def _correction_requested(case: Case, event: e.CorrectionRequested) -> Case:
     number = len(case.corrections) + 1
     correction = Correction(number, event.task, event.pointers, event.materials, event.note, event.at)
+    doubted = next((leg for leg in Leg if correction.of_address(leg) and case.address_doubted(leg)), None)
     case = replace(case, corrections=(*case.corrections, correction))
-    return fold_happening(case, f"correction-{number}", "correction_requested", event.at)
+    if doubted is None:
+        return fold_happening(case, f"correction-{number}", "correction_requested", event.at)
+    return fold_happening(case, f"correction-{number}", "address_wanted", event.at, case.last_shipment(doubted))
 
 
 def _corrected(case: Case, event: e.Corrected) -> Case:
@@ -166,6 +184,8 @@ def _correction_done(case: Case, event: e.Event) -> Case:
 
 
 def _pickup_rescheduled(case: Case, event: e.PickupRescheduled) -> Case:
+    if case.address_open(Leg.PICKUP):
+        case = _correction_done(case, event)  # it is the right address, at another time
     return replace(case, window=event.window, window_chosen_at=event.at)
 
 
@@ -180,6 +200,16 @@ def _courier_ordered(case: Case, event: e.CourierOrdered) -> Case:
 
 def _courier_refused(case: Case, event: e.CourierRefused) -> Case:
     return _shipment(case, event.leg, event.attempt, ending="refused")
+
+
+def _no_courier_left(case: Case, event: e.NoCourierLeft) -> Case:
+    return replace(case, no_courier=(*case.no_courier, (Leg(event.leg), event.at)))
+
+
+def _pickup_missed(case: Case, event: e.PickupMissed) -> Case:
+    """Even where it was too late to call it off once: it has not come."""
+    case = _shipment(case, event.leg, event.attempt, missed_at=event.at, ending="")
+    return _tried_in_vain(case, Leg(event.leg), event.attempt, event.at)
 
 
 def _courier_cancelled(case: Case, event: e.CourierCancelled) -> Case:
@@ -206,18 +236,49 @@ def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
     case = case.with_shipment(after)
     if after.leg is not Leg.PICKUP and after.state == "returned" != before.state:
         case = replace(case, packing=None)  # the envelope is back at the hall and waits for a new dispatch
-    return _shipment_happening(case, after, event)
+    return _shipment_happening(_address_found(case, after, event), after, event)
+
+
+def _tried_in_vain(case: Case, leg: Leg, attempt: int, at: datetime) -> Case:
+    """Told, where the hall tries again by itself; where it can't, the applicant is asked for what is needed."""
+    asked = case.window_wanted or (case.address_doubted(leg) and case.open_correction is None)
+    if leg is not Leg.PICKUP or case.ending or asked:
+        return case
+    return fold_happening(case, f"pickup_failed-{attempt}", "pickup_failed", at, case.shipment(leg, attempt))
+
+
+def _address_found(case: Case, shipment: Shipment, event: e.Event) -> Case:
+    """The courier has found the door after all: nobody needs to tell where it is."""
+    found = shipment.left_at if shipment.leg is Leg.PICKUP else shipment.state == "delivered"
+    return _correction_done(case, event) if found and case.address_open(shipment.leg) else case
 
 
 def _shipment_happening(case: Case, shipment: Shipment, event: e.ShipmentMoved) -> Case:
     leg, attempt = shipment.leg, shipment.attempt
+    if shipment.in_vain:
+        return _tried_in_vain(case, leg, attempt, event.at)
     if leg is Leg.PICKUP and shipment.left_at:
         return fold_happening(case, f"picked_up-{attempt}", "picked_up", event.at)
     if leg is not Leg.PICKUP and shipment.state == "delivered":
         return fold_happening(case, f"{leg}-delivered-{attempt}", "delivered", event.at)
     if leg is not Leg.PICKUP and shipment.left_at:
-        return fold_happening(case, f"{leg}-dispatched-{attempt}", "dispatched", event.at)
+        case = fold_happening(case, f"{leg}-dispatched-{attempt}", "dispatched", event.at)
+        return _on_the_way(case, shipment, event.at)
     return case
+
+
+def _on_the_way(case: Case, shipment: Shipment, at: datetime) -> Case:
+    """What the applicant has to know of a parcel that is not there yet."""
+    key = f"{shipment.leg}-{shipment.attempt}"
+    asked = case.address_doubted(shipment.leg) and case.open_correction is None
+    if shipment.state == "returned":
+        return fold_happening(case, f"returned-{key}", "returned", at, shipment)
+    if shipment.reason == "awaiting_collection":
+        return fold_happening(case, f"awaiting_collection-{key}", "awaiting_collection", at)
+    if shipment.state != "delivery_failed" or asked:
+        return case
+    times = sum(move.state == "delivery_failed" for move in standing(shipment.moves))
+    return fold_happening(case, f"delivery_failed-{key}-{times}", "delivery_failed", at, shipment)
 
 
 def _originals_received(case: Case, event: e.OriginalsReceived) -> Case:
@@ -287,6 +348,8 @@ _MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {
     e.CourierRequested: _courier_requested,
     e.CourierOrdered: _courier_ordered,
     e.CourierRefused: _courier_refused,
+    e.NoCourierLeft: _no_courier_left,
+    e.PickupMissed: _pickup_missed,
     e.CourierCancelled: _courier_cancelled,
     e.CancellationRefused: _cancellation_refused,
     e.ShipmentMoved: _shipment_moved,

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
+
+ATTEMPTS = 3  # in vain at one leg, before a person has to look or the applicant chooses another window
+PICKUP_GRACE = timedelta(hours=1)  # after the window's end, before the courier is asked
+SILENCE = timedelta(days=3)  # of a parcel under way, before the courier is asked
+MISSING_AFTER = timedelta(days=10)  # without a sign of a parcel that the courier has, before a person looks for it
+
+IN_VAIN = frozenset({"nobody_home", "refused", "wrong_address", "not_collectable"})  # why nothing was fetched
+GONE = frozenset({"lost", "damaged"})  # what can only happen to a parcel that the courier has
 
 FINAL = frozenset({"delivered", "returned", "cancelled"})
 UNDER_WAY = frozenset({"picked_up", "in_transit", "out_for_delivery", "delivered", "delivery_failed", "returned"})
@@ -50,18 +58,43 @@ def state_of(moves: Sequence[Move]) -> str:
 
     A cancelled shipment that a courier carries all the same is under way: the papers count, not the paperwork.
     """
-    state = "ordered"
+    return _sum(moves)[0]
+
+
+def reason_of(moves: Sequence[Move]) -> str:
+    """Why it is in this state, "" where nobody has told."""
+    return _sum(moves)[1]
+
+
+def _sum(moves: Sequence[Move]) -> tuple[str, str]:
+    state, reason = "ordered", ""
     left = False
     for move in standing(moves):
         if state in ("delivered", "returned"):
             break
-        if state == "cancelled" and move.state not in UNDER_WAY:
+        if state == "cancelled" and not _has_left(move):
             continue
         state = "exception" if move.state == "cancelled" and left else move.state
-        left = left or move.state in UNDER_WAY
-    return state
+        reason = move.reason
+        left = left or _has_left(move)
+    return state, reason
 
 
 def left_at(moves: Sequence[Move]) -> datetime | None:
     """When the courier took the shipment over, None while it hasn't."""
-    return next((move.at for move in standing(moves) if move.state in UNDER_WAY), None)
+    return next((move.at for move in standing(moves) if _has_left(move)), None)
+
+
+def _has_left(move: Move) -> bool:
+    return move.state in UNDER_WAY or move.reason in GONE
+
+
+def in_vain(moves: Sequence[Move]) -> bool:
+    """The courier has come for nothing, by its own word, and has not put that right since."""
+    told = [move for move in standing(moves) if move.state != "cancelled"]
+    return bool(told) and told[-1].state == "exception" and told[-1].reason in IN_VAIN
+
+
+def reasons(moves: Sequence[Move]) -> tuple[str, ...]:
+    """Why something went wrong on the way so far, the latest last."""
+    return tuple(move.reason for move in standing(moves) if move.reason)

@@ -95,18 +95,21 @@ def actions(case: Case) -> tuple[str, ...]:
 
 
 def _actions(case: Case) -> Iterator[str]:
+    correction = case.open_correction
     if case.ending:
+        if correction:  # the originals do not find their way back
+            yield "correct"
         if case.ending in ("closed", "rejected") and _unrated(case):
             yield "rate"
         return
     if case.settled_at is None:
         yield "pay"
-    correction = case.open_correction
     if correction and correction.by_form:
         yield "correct"
     last = case.last_shipment(Leg.PICKUP)
     missing = bool(case.receipts) and bool(case.missing_originals)
-    if case.service.pickup and not case.originals_complete and (missing or last is None or not last.left_at):
+    to_come = missing or last is None or not last.left_at or last.failed
+    if case.service.pickup and not case.originals_complete and to_come:
         yield "reschedule_pickup"
     if not case.decided:
         yield "withdraw"

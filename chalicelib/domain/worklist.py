@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.case import Case
-from chalicelib.domain.due import ATTEMPTS
+from chalicelib.domain.case import Case, Shipment
 from chalicelib.domain.service import Leg
+from chalicelib.domain.shipments import ATTEMPTS
 
 FRONT = "front"  # the clerks' room
 SUPERVISION = "supervision"
@@ -47,13 +47,18 @@ def _paper(case: Case, now: datetime) -> Iterator[Item]:
     pickup = case.last_shipment(Leg.PICKUP)
     if pickup and pickup.state == "delivered" and not _receipt_since(case, pickup.requested_at):
         yield _front(case, "originals", "awaiting_originals_check", now)
-    if case.packing is not None:
+    if case.packing is not None and not case.stranded(case.packing.leg):
         return
     if case.ending in ("rejected", "withdrawn"):
         if case.returnable_at_hall:
-            yield _front(case, "dispatch", "awaiting_return", now)
+            yield _dispatch(case, "awaiting_return", now)
     elif not case.ending and case.service.delivery and case.terms and case.all_approved and case.certificates_complete:
-        yield _front(case, "dispatch", "awaiting_dispatch", now)
+        yield _dispatch(case, "awaiting_dispatch", now)
+
+
+def _dispatch(case: Case, state: str, now: datetime) -> Item:
+    """Nothing leaves for an address that the applicant is still asked for."""
+    return _front(case, "dispatch", "awaiting_address" if case.open_correction else state, now)
 
 
 def _receipt_since(case: Case, at: datetime) -> bool:
@@ -73,9 +78,23 @@ def _trouble(case: Case, now: datetime) -> Iterator[Item]:
         if refund.state == "failed":
             yield Item(f"refund#{refund.number}", SUPERVISION, "refund_failed", "", now, "red")
     for leg in Leg:
-        attempts = case.attempts(leg)
-        if not attempts:
-            continue
-        last = attempts[-1]
-        if last.state == "exception" or (last.failed and len(attempts) >= ATTEMPTS and not case.ending):
-            yield Item(f"courier#{leg}", SUPERVISION, "courier_trouble", "", last.requested_at, "red")
+        last = case.last_shipment(leg)
+        state = _state_of_trouble(case, leg, last) if last else ""
+        if last and state:
+            yield Item(f"courier#{leg}", SUPERVISION, state, "", last.requested_at, "red")
+
+
+def _state_of_trouble(case: Case, leg: Leg, last: Shipment) -> str:
+    """What a person has to know of a leg, "" for nothing."""
+    over = last.state == "delivered" or (bool(case.ending) and leg is not Leg.RETURN and not last.left_at)
+    if over:
+        return ""
+    if case.refused_by_all(leg):
+        return "no_courier"
+    if leg is Leg.PICKUP and case.window_wanted:
+        return "pickup_in_vain"
+    if last.in_vain:
+        return "courier_trouble" if last.ending == "kept" else ""
+    in_trouble = last.state == "exception" and last.reason != "delayed"
+    given_up = last.failed and len(case.attempts(leg)) >= ATTEMPTS
+    return "courier_trouble" if in_trouble or given_up else ""

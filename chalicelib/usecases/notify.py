@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.case import Case, Happening
 from chalicelib.domain.commands import RecordMessage
@@ -16,6 +16,13 @@ from chalicelib.usecases.execute import Loaded, execute
 from chalicelib.usecases.hall import Hall
 
 log = logger("notify")
+
+# Where a message leads, below the tracking page, when there is something to do at once.
+PAGES: Mapping[str, str] = {
+    "pickup_failed": "/case/pickup-window",
+    "window_wanted": "/case/pickup-window",
+    "address_wanted": "/case/correction",
+}
 
 
 def notify(hall: Hall, loaded: Loaded, key: str) -> None:
@@ -56,10 +63,13 @@ def _words(hall: Hall, case: Case, happening: Happening) -> str:
     definition = hall.catalogue.definition(case.service.id, case.service.version, case.language)
     leg = happening.key.split("-", 1)[0]
     variant = ".originals" if leg == Leg.RETURN else ""
+    about = case.shipment(*happening.shipment) if happening.shipment else None
+    page = PAGES.get(happening.code, "")
     return text(
         f"message.{happening.code}{variant}",
         case.language,
         service=definition["title"],
         case=case.number,
-        link=f"{hall.url}/t/{tracking_code(hall.mac_key, case.number)}",
+        why=text(f"why.{about.why}", case.language) if about else "",
+        link=f"{hall.url}/t/{tracking_code(hall.mac_key, case.number)}{page}",
     )

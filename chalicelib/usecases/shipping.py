@@ -9,9 +9,11 @@ from chalicelib.domain.commands import (
     RecordCourierOrder,
     RecordCourierRefusal,
     RecordNews,
+    RecordNoCourier,
+    RecordSilence,
     RequestCourier,
 )
-from chalicelib.domain.due import pickup_window
+from chalicelib.domain.due import next_courier, pickup_window
 from chalicelib.domain.numbers import parse_case_number
 from chalicelib.domain.service import Leg
 from chalicelib.forms.parties import door
@@ -28,7 +30,12 @@ def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     leg, attempt = parse_subject(subject)
     shipment = loaded.case.shipment(leg, attempt)
     if shipment is None:
-        shipment = _request(hall, loaded, leg, attempt)
+        courier = next_courier(loaded.case, leg, hall.couriers_for(loaded.case.service.id))
+        if courier is None:
+            nobody = RecordNoCourier(at=hall.now(), by="hall", leg=leg, attempt=attempt)
+            execute(hall, loaded.case.number, lambda _: nobody, loaded=loaded)
+            return
+        shipment = _request(hall, loaded, leg, attempt, courier)
         known = None
     else:
         known = hall.courier(shipment.courier).query(shipment.order, shipment.waybill)
@@ -41,15 +48,14 @@ def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     record_shipment(hall, loaded.case.number, shipment, known)
 
 
-def _request(hall: Hall, loaded: Loaded, leg: Leg, attempt: int) -> Shipment:
+def _request(hall: Hall, loaded: Loaded, leg: Leg, attempt: int, courier: str) -> Shipment:
     now = hall.now()
-    codes = hall.couriers_for(loaded.case.service.id)
     command = RequestCourier(
         at=now,
         by="hall",
         leg=leg,
         attempt=attempt,
-        courier=codes[(attempt - 1) % len(codes)],
+        courier=courier,
         window=pickup_window(loaded.case, now) if leg is Leg.PICKUP else None,
     )
     case = execute(hall, loaded.case.number, lambda _: command, loaded=loaded)
@@ -102,13 +108,16 @@ def _find(hall: Hall, loaded: Loaded, shipment: Shipment) -> ports.Shipment | No
 
 
 def ask_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
-    """A parcel is silent: ask for its news. The same news learnt twice is written down once."""
+    """A parcel is silent: ask for its news. The same news learnt twice is written down once; so is, that there is no
+    more to learn."""
     leg, attempt = parse_subject(subject)
     shipment = loaded.case.shipment(leg, attempt)
     assert shipment is not None
     known = hall.courier(shipment.courier).query(shipment.order, shipment.waybill)
     if known is not None:
         record_shipment(hall, loaded.case.number, shipment, known)
+    silence = RecordSilence(at=hall.now(), by="hall", leg=leg, attempt=attempt)
+    execute(hall, loaded.case.number, lambda _: silence)
 
 
 def take_news(hall: Hall, courier: str, news: ports.News) -> None:

@@ -56,7 +56,7 @@ def promise_state(case: Case) -> str:
         return "ended"
     if case.settled_at is None:
         return "not_started"
-    return "standing" if case.open_correction else "running"
+    return "standing" if case.standing else "running"
 
 
 def promise_refunded(case: Case) -> bool:

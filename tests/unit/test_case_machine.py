@@ -13,14 +13,14 @@ from chalicelib.domain import commands as c
 from chalicelib.domain import events as e
 from chalicelib.domain.case import Case
 from chalicelib.domain.commit import commit_to_json, first_broken
-from chalicelib.domain.due import Kind, Step, attention_at, due, pickup_window
+from chalicelib.domain.due import Kind, Step, attention_at, due, next_courier, pickup_window
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.events import RefusedFile
 from chalicelib.domain.evolve import evolve
 from chalicelib.domain.service import Leg
 from chalicelib.domain.status import actions, status, timeline
 from chalicelib.domain.worklist import worklist
-from chalicelib.ports import COURIER_STATES
+from chalicelib.ports import COURIER_REASONS, COURIER_STATES
 from tests.cases import Book, service, simple_service
 
 STATUSES = {
@@ -39,6 +39,8 @@ STATUSES = {
     "lapsed",
 }
 NEWS = st.sampled_from(COURIER_STATES[1:])
+REASONS = st.sampled_from(("", *COURIER_REASONS))
+COURIERS = ("ems", "sf")
 STRIDES = ["", "pay", "to_pickup", "to_review", "to_approved", "to_dispatched", "to_delivered"]
 SERVICES = {
     "whole": service,
@@ -86,7 +88,7 @@ class CaseMachine(RuleBasedStateMachine):
     def reschedule(self, days: int) -> None:
         self.attempt(c.Reschedule, by="applicant", window=self.book.window(days))
 
-    @rule(pointer=st.sampled_from(["/shop/area", "/shop", "/applicant/name", "/else"]), photo=st.booleans())
+    @rule(pointer=st.sampled_from(["/shop/area", "/shop", "/applicant/name", "/delivery/address", "/pickup/address", "/else"]), photo=st.booleans())
     def correct(self, pointer: str, photo: bool) -> None:
         materials = ("photo",) if photo else ()
         self.attempt(c.Correct, by="applicant", digest="d", pointers=(pointer,), materials=materials)
@@ -124,16 +126,32 @@ class CaseMachine(RuleBasedStateMachine):
         payment = f"pi_{n}" if state == "paid" else ""
         self.attempt(c.RecordCheckout, by="payments", **self.book.checkout(f"cs_{n}", state, amount), payment=payment)
 
-    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 2), state=NEWS, hours=st.integers(-30, 0))
-    def news(self, leg: Leg, attempt: int, state: str, hours: int) -> None:
-        if len(self.book.case.attempts(leg)) < attempt:
+    @rule(
+        leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 2), state=NEWS, hours=st.integers(-30, 0), reason=REASONS
+    )
+    def news(self, leg: Leg, attempt: int, state: str, hours: int, reason: str) -> None:
+        shipment = self.book.case.shipment(leg, attempt)
+        if shipment is None:
             return  # no courier reports an order that it never got
         happened_at = self.book.now + timedelta(hours=hours)
-        self.book.news(leg, state, attempt, happened_at=happened_at)
+        told = reason if state in ("exception", "delivery_failed") else ""
+        self.book.news(leg, state, attempt, happened_at=happened_at, reason=told, courier=shipment.courier)
 
-    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 2))
+    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 4))
     def refuse_order(self, leg: Leg, attempt: int) -> None:
         self.attempt(c.RecordCourierRefusal, leg=leg, attempt=attempt, code="no")
+
+    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 4))
+    def courier_knows_no_more(self, leg: Leg, attempt: int) -> None:
+        self.attempt(c.RecordSilence, leg=leg, attempt=attempt)
+
+    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 5))
+    def no_courier_is_left(self, leg: Leg, attempt: int) -> None:
+        self.attempt(c.RecordNoCourier, leg=leg, attempt=attempt)
+
+    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 4))
+    def too_late_to_call_off(self, leg: Leg, attempt: int) -> None:
+        self.attempt(c.RecordCancellation, leg=leg, attempt=attempt, done=False)
 
     @rule(
         refund=st.integers(1, 3),
@@ -246,9 +264,12 @@ def _outcome(book: Book, step: Step) -> list[tuple[type[c.Command], dict[str, An
     which = {"leg": leg, "attempt": attempt}
     match step.kind:
         case Kind.ORDER_COURIER:
+            courier = next_courier(case, leg, COURIERS)
+            if courier is None and case.shipment(leg, attempt) is None:
+                return [(c.RecordNoCourier, which)]
             window = pickup_window(case, book.now) if leg is Leg.PICKUP else None
             return [
-                (c.RequestCourier, {**which, "courier": "ems", "window": window}),
+                (c.RequestCourier, {**which, "courier": courier or "", "window": window}),
                 (c.RecordCourierOrder, {**which, "waybill": f"W-{subject}"}),
             ]
         case Kind.CANCEL_COURIER:

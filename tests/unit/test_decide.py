@@ -295,21 +295,6 @@ def test_a_request_is_repeated_until_the_courier_has_answered() -> None:
     assert book.do(c.RecordCourierOrder, leg=Leg.PICKUP, attempt=1, waybill="W1") == ()
 
 
-def test_a_refused_order_is_tried_again_three_times_and_then_shown_to_the_supervisor() -> None:
-    book = Book.open()
-    book.pay()
-    book.decide("pre")
-    for attempt in (1, 2, 3):
-        assert owed(book) == [(Kind.ORDER_COURIER, f"pickup-{attempt}")]
-        book.do(c.RequestCourier, leg=Leg.PICKUP, attempt=attempt, courier="ems", window=None)
-        book.do(c.RecordCourierRefusal, leg=Leg.PICKUP, attempt=attempt, code="B0001")
-    assert owed(book) == []
-    assert [(item.room, item.state) for item in worklist(book.case, book.now)] == [("supervision", "courier_trouble")]
-    assert "reschedule_pickup" in actions(book.case)
-    book.do(c.Reschedule, by="applicant", window=book.window())
-    assert owed(book) == [(Kind.ORDER_COURIER, "pickup-4")]
-
-
 def test_another_window_calls_the_first_courier_off_and_orders_the_next() -> None:
     book = Book.open().to_pickup()
     book.do(c.Reschedule, by="applicant", window=book.window(days=3))
