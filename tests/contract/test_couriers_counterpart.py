@@ -15,16 +15,15 @@ from standardwebhooks import Webhook
 from chalicelib.adapters.couriers.open_http import signed
 from chalicelib.ports import Reply, VendorRejected
 from infra.local.courier_counterpart.postman import pause_after
+from tests.conformance.listener import Received, catching_hall
+from tests.conformance.rigs import eventually
 from tests.contract.courier_rig import (
     OPEN_SECRET,
     HttpRig,
-    Received,
     acknowledging,
     an_order,
-    catching_hall,
     counterpart,
     courier_at,
-    eventually,
     http_rig,
 )
 

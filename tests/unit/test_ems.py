@@ -282,6 +282,11 @@ def test_a_push_that_tells_of_something_else_is_authentic_and_without_news() -> 
     assert webhook.read(body) == ()
 
 
+def test_what_nobody_has_signed_does_not_change_the_news() -> None:
+    operation = an_operation()
+    assert EmsWebhook(KEY).read(a_push(operation, method="0A0002")) == EmsWebhook(KEY).read(a_push(operation))
+
+
 @pytest.mark.parametrize(
     "changed", [{"opTime": "2026-13-05 09:02:03"}, {"opTime": ""}, {"waybillNo": ""}, {"opCode": "2 03"}]
 )

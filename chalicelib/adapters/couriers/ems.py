@@ -278,9 +278,12 @@ class EmsWebhook:
     def read(self, body: bytes) -> tuple[News, ...]:
         """The news of one push; none when it tells of something else than the shipment's way."""
         envelope, content = self._opened(body)
-        if envelope.get("method") != _PUSH:
-            return ()
-        operation = _operation(content)
+        try:
+            operation = _operation(content)
+        except ValueError:
+            if envelope.get("method") != _PUSH:  # nobody has signed the method: it does not say what news is
+                return ()
+            raise
         news = _news(operation, waybill=operation["waybillNo"], order=operation["orderNo"])
         return (news,) if news else ()
 

@@ -143,9 +143,10 @@ class Handheld:
         words = {"labels": _LABELS, "reasons": _REASONS, "legs": _LEGS}
         return HTMLResponse(self._page.render(parcels=parcels, faults=self._depot.chaos.on(), **words))
 
-    async def waybills(self, _: Request) -> Response:
-        """All parcels, the latest first."""
-        return JSONResponse([_summary(parcel) for parcel in self._depot.book.parcels()])
+    async def waybills(self, request: Request) -> Response:
+        """All parcels, the latest first, or those of one ``order``."""
+        parcels = self._depot.book.parcels(request.query_params.get("order"))
+        return JSONResponse([_summary(parcel) for parcel in parcels])
 
     async def event(self, request: Request) -> Response:
         """Let ``state`` happen, maybe for a ``reason``, or take back the present state by naming it in ``undoes``."""

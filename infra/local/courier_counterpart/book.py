@@ -146,8 +146,13 @@ class Book:
         """The parcel of a waybill."""
         return self._parcel("waybill = ?", waybill)
 
-    def parcels(self) -> list[Parcel]:
-        """All parcels, the latest first."""
+    def parcels(self, number: str | None = None) -> list[Parcel]:
+        """All parcels, or those of one order number, the latest first."""
+        if number is not None:
+            found = self._db.execute(
+                "SELECT waybill, courier, number FROM parcel WHERE number = ?", (number,)
+            ).fetchall()
+            return [self._filled(row) for row in reversed(found)]
         events: dict[str, list[Event]] = {}
         for row in self._db.execute(f"{_EVENTS} ORDER BY at"):
             event = _event(row)
