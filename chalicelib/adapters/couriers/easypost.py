@@ -20,7 +20,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,8 @@ DETAILS: Mapping[tuple[str, str], tuple[str, str]] = {
 which does not say what details go with what status."""
 
 _NOT_YET_FETCHED = frozenset({"ordered", "cancelled", "exception"})  # these say nothing of the parcel's having left
+
+_YEARS = (2000, 9000)  # a time outside can't be reckoned with
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
@@ -360,22 +362,14 @@ def webhook(terms: Terms) -> EasyPostWebhook:
 def tracker_news(tracker: Mapping[str, Any]) -> tuple[News, ...]:
     """What a tracker has told so far, oldest first, without our order number, which it does not know.
 
-    No status says that the parcel was picked up: that is told before the first scan of a parcel on its way.
+    No status says that the parcel was picked up: that is told before the first scan of a parcel on its way. That there
+    is an order is nothing new: EasyPost tells it while the hall is still writing down the waybill.
     ValueError, TypeError, AttributeError: this is no tracker.
     """
     id_, waybill = _word(tracker, "id"), _word(tracker, "tracking_code")
     scans = sorted((_scan(detail) for detail in tracker.get("tracking_details") or ()), key=lambda scan: scan.at)
     news = [
-        News(
-            f"{id_}-{scan.status}-{scan.detail}-{scan.at:%Y%m%dT%H%M%S}",
-            waybill,
-            "",
-            state,
-            scan.at,
-            scan.code,
-            "",
-            reason,
-        )
+        News(f"{id_}-{scan.code}-{scan.at:%Y%m%dT%H%M%S}", waybill, "", state, scan.at, scan.code, "", reason)
         for scan in scans
         for state, reason in scan.meanings
     ]
@@ -385,14 +379,15 @@ def tracker_news(tracker: Mapping[str, Any]) -> tuple[News, ...]:
         state, reason = STATUSES[status]
         at = max([_time(tracker, "updated_at"), *(scan.at for scan in scans)])
         news.append(News(f"{id_}-{status}", waybill, "", state, at, status, "", reason))
-    return _with_pickup(id_, news)
+    return _with_pickup(id_, [each for each in news if each.state != "ordered"])
 
 
 def _with_pickup(tracker: str, news: list[News]) -> tuple[News, ...]:
     first = next((index for index, each in enumerate(news) if each.state not in _NOT_YET_FETCHED), None)
     if first is None or news[first].state == "picked_up":
         return tuple(news)
-    fetched = replace(news[first], identity=f"{tracker}-picked_up", state="picked_up", reason="")
+    just_before = news[first].at - timedelta(microseconds=1)
+    fetched = replace(news[first], identity=f"{tracker}-picked_up", state="picked_up", at=just_before, reason="")
     return (*news[:first], fetched, *news[first:])
 
 
@@ -475,10 +470,9 @@ def _time(document: Mapping[str, Any], name: str) -> datetime:
     if not isinstance(value, str):
         raise ValueError(f"{name} is no time")  # noqa: TRY004
     at = datetime.fromisoformat(value)
-    try:
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{name} is no time") from None
+    if not _YEARS[0] <= at.year <= _YEARS[1]:
+        raise ValueError(f"{name} is no time of a parcel")
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _error_code(body: bytes) -> str:
