@@ -39,7 +39,9 @@ def an_order(number: str = "D7K3-M9QF-2XHVA-pickup-1", window: Window | None = W
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """Serve from a thread. The socket listens before the server starts, so an early request just waits for it."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # named, so that asyncio knows to answer without delay
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", loop="asyncio", http="h11", ws="none", timeout_graceful_shutdown=2)
     )

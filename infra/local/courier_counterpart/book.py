@@ -121,6 +121,7 @@ class Book:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # survives the process's end, if not that of the machine
         self._db.executescript(_SCHEMA)
         self._bring_up_to_date()
 
