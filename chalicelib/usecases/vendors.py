@@ -235,3 +235,6 @@ class GuardedPayments:
 
     def _ask(self, question: Callable[[], T]) -> T:
         return self._health.ask(PAYMENTS, question)
+    def statement(self, since: datetime, until: datetime) -> ports.Statement:
+        return self._ask(lambda: self._payments.statement(since, until))
+
