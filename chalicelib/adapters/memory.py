@@ -163,6 +163,12 @@ class MemoryReadModel:
                 yield case, view.version, view.looks
 
     def look_again(self, case: str, version: int, at: datetime) -> None:
+        self._put_off(case, version, at, 1)
+
+    def put_off(self, case: str, version: int, at: datetime) -> None:
+        self._put_off(case, version, at, 0)
+
+    def _put_off(self, case: str, version: int, at: datetime, looks: int) -> None:
         with self._lock:
             view = self._views.get(case)
             if view is not None and view.version == version:

@@ -20,7 +20,6 @@ FAILURES = 5  # in a row, before a vendor counts as down
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
 PROBE = timedelta(minutes=2)  # no shorter than a worker may run
-MEMORY = timedelta(minutes=10)  # for so long a failure counts as one "in a row"
 _DOUBLINGS = 10  # far past LONGEST_PAUSE
 
 
@@ -65,8 +64,7 @@ def failed(circuit: Circuit, error: str, now: datetime, chance: float, *, probe:
     While it is open, only a probe tells anything new: other failures are of calls that had been made before.
     """
     if circuit.retry_at is None:
-        counted = circuit if circuit.since and now - circuit.since < MEMORY else SOUND
-        counted = replace(counted, failures=counted.failures + 1, since=counted.since or now, error=error)
+        counted = replace(circuit, failures=circuit.failures + 1, since=circuit.since or now, error=error)
         return _opened(counted, now, chance) if counted.failures >= FAILURES else counted
     return _opened(replace(circuit, error=error), now, chance) if probe else circuit
 

@@ -8,16 +8,18 @@ from datetime import timedelta
 from chalicelib.domain.commands import BreakPromise, Close, Command, TurnLight
 from chalicelib.domain.due import Kind, Step, due
 from chalicelib.domain.errors import NotFound
+from chalicelib.ports import VendorTemporary, VendorUnknown
 from chalicelib.usecases import payment, shipping
 from chalicelib.usecases.execute import Loaded, execute, load
 from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.outages import spread
 
 LEASE = timedelta(seconds=120)  # no shorter than the worker may run
 
 
 def perform(hall: Hall, number: str, kind: str, subject: str) -> str:
-    """Do the step; says what came of it: ``done``, ``waiting`` (for somebody else, it stays owed), ``not_owed`` or
-    ``under_way`` (another worker is at it).
+    """Do the step; says what came of it: ``done``, ``waiting`` (for somebody else, it stays owed), ``not_owed``,
+    ``under_way`` (another worker is at it) or ``vendor_down`` (the sweep comes back to it in time).
 
     Raises the vendor's VendorError when it has to be tried again.
     """
@@ -30,11 +32,24 @@ def perform(hall: Hall, number: str, kind: str, subject: str) -> str:
         step = _owed(hall, loaded, kind, subject)
         if step is None:
             return "not_owed"
-        return _WORK[step.kind](hall, loaded, subject) or "done"
+        return _do(hall, loaded, step)
     except NotFound:
         return "not_owed"
     finally:
         hall.lookups.delete(lease)
+
+
+def _do(hall: Hall, loaded: Loaded, step: Step) -> str:
+    """An outage may last longer than the queue's five tries: what meets one is left to the sweep, not counted as tried
+    in vain."""
+    try:
+        return _WORK[step.kind](hall, loaded, step.subject) or "done"
+    except (VendorTemporary, VendorUnknown) as error:
+        retry_at = hall.health.retry_at(error.vendor)
+        if retry_at is None:
+            raise
+        hall.read_model.put_off(loaded.case.number, loaded.case.version, retry_at + spread())
+        return "vendor_down"
 
 
 def _owed(hall: Hall, loaded: Loaded, kind: str, subject: str) -> Step | None:

@@ -14,6 +14,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.usecases.execute import load
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.inbox import try_apply
+from chalicelib.usecases.outages import Turns
 from chalicelib.usecases.relay import relay
 
 GRACE = timedelta(minutes=2)  # what the stream has had time to hand on
@@ -42,19 +43,23 @@ def chores(hall: Hall, grace: timedelta = GRACE) -> Iterator[Chore]:
     waiting = sorted(hall.log.unrelayed(now - grace))
     for number, commits in groupby(waiting, key=lambda item: item[0]):
         yield Chore("commits", number, partial(relay, hall, number, [version for _, version in commits]))
+    turns = Turns(hall)
     for number, version, looks in list(hall.read_model.needing_attention(now)):
-        yield Chore("cases", number, partial(_look, hall, number, version, looks, now))
+        yield Chore("cases", number, partial(_look, hall, turns, number, version, looks, now))
 
 
-def _look(hall: Hall, number: str, version: int, looks: int, now: datetime) -> None:
+def _look(hall: Hall, turns: Turns, number: str, version: int, looks: int, now: datetime) -> None:
     try:
         case = load(hall, number).case
     except NotFound:
         return
-    steps = due(case, now)
+    steps, put_off = turns.of(case, due(case, now))
     if steps:
         hall.steps.send(number, steps)
-        hall.read_model.look_again(number, version, now + wait(looks))
+        again = now + wait(looks)
+        hall.read_model.look_again(number, version, min(again, put_off or again))
+    elif put_off:
+        hall.read_model.put_off(number, version, put_off)
     else:
         later = attention_at(case, now)
         hall.read_model.look_again(number, version, later or now + LONGEST_WAIT)

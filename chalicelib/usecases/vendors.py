@@ -72,6 +72,10 @@ class Health:
             _not_known(vendor, error)
             return self._known(vendor)
 
+    def retry_at(self, vendor: str) -> datetime | None:
+        """When a vendor that this process knows to be down may be asked again; None for any other. No read."""
+        return self._known(vendor).retry_at
+
     def ask(self, vendor: str, question: Callable[[], T]) -> T:
         """Ask the vendor, and learn from how it goes. CircuitOpen: it was not asked."""
         probe = self._admit(vendor)
@@ -233,8 +237,11 @@ class GuardedPayments:
     def refund_made(self, key: str, payment: str) -> ports.Refund | None:
         return self._ask(lambda: self._payments.refund_made(key, payment))
 
-    def _ask(self, question: Callable[[], T]) -> T:
-        return self._health.ask(PAYMENTS, question)
     def statement(self, since: datetime, until: datetime) -> ports.Statement:
         return self._ask(lambda: self._payments.statement(since, until))
 
+    def statement(self, since: datetime, until: datetime) -> ports.Statement:
+        return self._ask(lambda: self._payments.statement(since, until))
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        return self._health.ask(PAYMENTS, question)

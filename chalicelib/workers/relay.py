@@ -62,8 +62,15 @@ def _version(record: dict[str, Any]) -> int | None:
 
 def _apply(hall: Hall, id: str) -> None:
     from chalicelib.usecases.inbox import try_apply
+    from chalicelib.usecases.vendors import CircuitOpen
 
     message = hall.inbox.get(id)
-    if message is not None and message.state == "new":
+    if message is None or message.state != "new":
+        return
+    try:
         applied = try_apply(hall, message)
-        log.info("inbox", extra={"source": message.source, "applied": applied})
+    except CircuitOpen as error:
+        # The sweep applies it once the vendor is back: an outage must not hold up what other vendors tell.
+        log.warning("inbox message waits", extra={"source": message.source, "vendor": error.vendor})
+        return
+    log.info("inbox", extra={"source": message.source, "applied": applied})

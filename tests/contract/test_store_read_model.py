@@ -224,6 +224,17 @@ def test_looking_again_puts_off_and_counts_until_the_case_moves_on(views: ReadMo
     assert rows(views) == [a_row()]
 
 
+def test_putting_off_counts_nothing_and_holds_until_the_case_moves_on(views: ReadModel) -> None:
+    views.save("A", 1, [a_row()], NOW)
+    views.look_again("A", 1, NOW)
+    for version in (0, 1, 2):
+        views.put_off("A", version, NOW + timedelta(minutes=version + 1))
+    views.put_off("nobody", 1, NOW)
+    assert list(views.needing_attention(NOW + timedelta(minutes=1))) == []
+    assert list(views.needing_attention(NOW + timedelta(minutes=2))) == [("A", 1, 1)]
+    assert rows(views) == [a_row()]
+
+
 def test_saving_the_same_version_again_does_not_forget_how_often_it_was_looked_at(views: ReadModel) -> None:
     views.save("A", 1, [], NOW)
     views.look_again("A", 1, NOW)

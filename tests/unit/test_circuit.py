@@ -13,7 +13,6 @@ from chalicelib.domain.circuit import (
     FAILURES,
     FIRST_PAUSE,
     LONGEST_PAUSE,
-    MEMORY,
     PROBE,
     SOUND,
     Circuit,
@@ -49,15 +48,6 @@ def test_a_vendor_that_fails_less_than_the_limit_in_a_row_is_still_asked() -> No
         circuit = failed(circuit, "down", NOW, 0)
     assert state(circuit, NOW) is State.CLOSED
     assert state(failed(circuit, "down", NOW, 0), NOW) is State.OPEN
-
-
-def test_failures_that_lie_far_apart_are_not_in_a_row() -> None:
-    circuit, now = SOUND, NOW
-    for _ in range(FAILURES * 3):
-        circuit = failed(circuit, "down", now, 0)
-        now += MEMORY
-    assert state(circuit, now) is State.CLOSED
-    assert circuit.failures == 1
 
 
 def test_an_outage_is_dated_by_its_first_failure_and_told_by_its_last() -> None:

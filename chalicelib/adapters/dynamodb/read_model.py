@@ -84,11 +84,17 @@ class DynamoReadModel:
             yield item.case, int(item.version or 0), int(item.looks or 0)
 
     def look_again(self, case: str, version: int, at: datetime) -> None:
+        self._put_off(case, version, at, 1)
+
+    def put_off(self, case: str, version: int, at: datetime) -> None:
+        self._put_off(case, version, at, 0)
+
+    def _put_off(self, case: str, version: int, at: datetime, looks: int) -> None:
         items = self._items
         actions = [
             items.attention_at.set(sortable(at)),
             items.attention.set(keys.shard(case)),
-            items.looks.add(1),
+            items.looks.add(looks),
         ]
         try:
             update(items(case, keys.HEAD), actions, items.version == version)
