@@ -222,6 +222,34 @@ class Refund:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StatementItem:
+    """One object on the provider's statement.
+
+    ``case`` is the case that it was made for and ``payment`` the payment that it belongs to, each "" where it names
+    none. ``state`` of a checkout and of a refund is as above, of a charge (a try to pay) ``succeeded``, ``pending`` or
+    ``failed``, of a dispute the provider's own word. ``key`` is the key that a refund was made under, else "".
+    """
+
+    id: str
+    case: str
+    payment: str
+    amount: Money
+    state: str
+    created: datetime
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was made at the provider in a span of time, as it is now, in no order."""
+
+    checkouts: tuple[StatementItem, ...] = ()
+    charges: tuple[StatementItem, ...] = ()
+    refunds: tuple[StatementItem, ...] = ()
+    disputes: tuple[StatementItem, ...] = ()
+
+
 class Payments(Protocol):
     """Checkouts and refunds. Every method may raise the three kinds of VendorError."""
 
@@ -251,6 +279,10 @@ class Payments(Protocol):
 
     def refund_made(self, key: str, payment: str) -> Refund | None:
         """The refund that was made under this key, as it is now; None: there is none."""
+        ...
+
+    def statement(self, since: datetime, until: datetime) -> Statement:
+        """All that was made from ``since`` on and before ``until``, whoever made it. Whole seconds count."""
         ...
 
 
@@ -549,6 +581,10 @@ class ReadModel(Protocol):
         """Put off the next look, and count it; nothing when the case has moved on since that version."""
         ...
 
+    def put_off(self, case: str, version: int, at: datetime) -> None:
+        """As ``look_again``, but not counted: nothing was tried in vain."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
@@ -578,10 +614,6 @@ class Inbox(Protocol):
         ...
 
     def failed(self) -> Iterator[InboxMessage]: ...
-
-    def put_off(self, case: str, version: int, at: datetime) -> None:
-        """As ``look_again``, but not counted: nothing was tried in vain."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.money import Money
-from chalicelib.ports import Checkout, CheckoutLine, Refund, VendorRejected
+from chalicelib.ports import Checkout, CheckoutLine, Refund, Statement, StatementItem, VendorRejected
 
 SHORTEST, LONGEST = timedelta(minutes=30), timedelta(hours=24)  # Stripe's limits for an open checkout
 KEY_LIVES = timedelta(hours=24)  # for so long Stripe remembers under which key a checkout was opened
@@ -21,6 +21,10 @@ class MemoryPayments:
     clock: Callable[[], datetime]
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     refunds: dict[str, tuple[str, Refund]] = field(default_factory=dict)  # by key, with the payment
+    charges: list[StatementItem] = field(default_factory=list)
+    _made: dict[str, tuple[str, datetime]] = field(
+        default_factory=dict
+    )  # case and time of checkouts and refunds, by id
     _opened: dict[str, tuple[object, Checkout, datetime]] = field(default_factory=dict)  # by key: content, result, when
 
     def open_checkout(
@@ -47,6 +51,7 @@ class MemoryPayments:
         url = f"https://pay.invalid/{number}"
         opened = Checkout(number, url, "open", Money(amount, currency), until, case)
         self._opened[key] = content, opened, self.clock()
+        self._made[number] = case, self._second()
         return self._put(opened)
 
     def checkout(self, id: str) -> Checkout:
@@ -63,7 +68,7 @@ class MemoryPayments:
         found = self.checkout(id)
         return self._put(replace(found, state="expired", url="")) if found.state == "open" else found
 
-    def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:  # noqa: ARG002  (the port's)
+    def refund(self, key: str, payment: str, amount: Money, case: str) -> Refund:
         """Give back part of a payment; the same ``key`` gives the same refund, as it is now."""
         paid = self._paid(payment)
         if amount.currency != paid.currency:
@@ -75,6 +80,7 @@ class MemoryPayments:
             raise VendorRejected("memory", "invalid_request_error" if left else "charge_already_refunded")
         made = Refund(f"re_{len(self.refunds) + 1}", "succeeded", amount)
         self.refunds[key] = payment, made
+        self._made[made.id] = case, self._second()
         return made
 
     def refund_made(self, key: str, payment: str) -> Refund | None:
@@ -83,16 +89,36 @@ class MemoryPayments:
         of, made = self.refunds.get(key, ("", None))
         return made if of == payment else None
 
+    def statement(self, since: datetime, until: datetime) -> Statement:
+        """All that was made from ``since`` on and before ``until``. Nobody disputes here."""
+
+        def of_span(items: Iterable[StatementItem]) -> tuple[StatementItem, ...]:
+            return tuple(item for item in items if since <= item.created < until)
+
+        opened = [self.checkout(made) for made in self.checkouts]
+        return Statement(
+            of_span(StatementItem(c.id, c.case, c.payment, c.amount, c.state, self._made[c.id][1]) for c in opened),
+            of_span(self.charges),
+            of_span(
+                StatementItem(r.id, self._made[r.id][0], payment, r.amount, r.state, self._made[r.id][1], key)
+                for key, (payment, r) in self.refunds.items()
+            ),
+        )
+
     def pay(self, id: str) -> Checkout:
         """The applicant pays, unless the checkout is over."""
         found = self.checkout(id)
         if found.state != "open":
             return found
+        self._charge(found, "succeeded")
         return self._put(replace(found, state="paid", url="", payment=f"pi_{id}"))
 
     def decline(self, id: str) -> Checkout:
         """The applicant's card is declined: the checkout stays as it is."""
-        return self.checkout(id)
+        found = self.checkout(id)
+        if found.state == "open":
+            self._charge(found, "failed")
+        return found
 
     def expire(self, id: str) -> Checkout:
         """The checkout's time runs out."""
@@ -103,6 +129,13 @@ class MemoryPayments:
         payment, made = self.refunds[key]
         self.refunds[key] = payment, replace(made, state=state, reason=reason)
         return self.refunds[key][1]
+
+    def _charge(self, checkout: Checkout, state: str) -> None:
+        number, payment = f"ch_{len(self.charges) + 1}", f"pi_{checkout.id}"
+        self.charges.append(StatementItem(number, checkout.case, payment, checkout.amount, state, self._second()))
+
+    def _second(self) -> datetime:
+        return self.clock().replace(microsecond=0)
 
     def _put(self, checkout: Checkout) -> Checkout:
         self.checkouts[checkout.id] = checkout

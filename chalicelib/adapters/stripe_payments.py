@@ -10,6 +10,7 @@ care, for it never lives longer than its key.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,8 @@ from chalicelib.ports import (
     Checkout,
     CheckoutLine,
     Refund,
+    Statement,
+    StatementItem,
     VendorError,
     VendorRejected,
     VendorTemporary,
@@ -30,6 +33,7 @@ from chalicelib.ports import (
 )
 
 if TYPE_CHECKING:
+    from stripe import RequestOptions
     from stripe.params import RefundCreateParams
     from stripe.params.checkout import SessionCreateParams
 
@@ -42,6 +46,7 @@ LOCALES = {"zh-CN": "zh", "zh-TW": "zh-TW", "zh-HK": "zh-HK", "en": "en"}
 REFUND_STATES = {"requires_action": "pending"}
 
 READ_RETRIES = 2
+PAGE = 100  # objects of a list in one answer, the most that Stripe gives
 
 T = TypeVar("T")
 
@@ -163,6 +168,21 @@ class StripePayments:
         """A payment with its refunds."""
         return self._stripe.v1.payment_intents.retrieve(
             id, {"expand": ["latest_charge.refunds"]}, {"max_network_retries": READ_RETRIES}
+        )
+
+    def statement(self, since: datetime, until: datetime) -> Statement:
+        """All that was made from ``since`` on and before ``until``: four lists, a request for each 100 objects."""
+        api = self._stripe.v1
+        wanted: Any = {"created": {"gte": _second(since), "lt": _second(until)}, "limit": PAGE}
+        paid: Any = {**wanted, "expand": ["data.payment_intent"]}
+        options: RequestOptions = {"max_network_retries": READ_RETRIES}
+        return self._read(
+            lambda: Statement(
+                tuple(map(_checkout_item, api.checkout.sessions.list(paid, options).auto_paging_iter())),
+                tuple(map(_item, api.charges.list(wanted, options).auto_paging_iter())),
+                tuple(map(_item, api.refunds.list(paid, options).auto_paging_iter())),
+                tuple(map(_item, api.disputes.list(paid, options).auto_paging_iter())),
+            )
         )
 
     def _effect(self, request: Callable[[], T]) -> T:
@@ -290,5 +310,39 @@ def _refund(refund: stripe.Refund) -> Refund:
     )
 
 
-def _metadata(refund: stripe.Refund) -> dict[str, Any]:
-    return refund.metadata.to_dict() if refund.metadata else {}
+def _checkout_item(session: stripe.checkout.Session) -> StatementItem:
+    """With the payment that it came to, or with the one that was tried in vain."""
+    checkout, intent = _checkout(session), session.payment_intent
+    payment = intent.id if isinstance(intent, stripe.PaymentIntent) else intent or ""
+    return StatementItem(
+        checkout.id, checkout.case, payment, checkout.amount, checkout.state, _instant(session.created)
+    )
+
+
+def _item(thing: stripe.Charge | stripe.Refund | stripe.Dispute) -> StatementItem:
+    """A dispute, or a refund that somebody made by hand, tells its case by its payment alone."""
+    intent = thing.payment_intent
+    payment = intent if isinstance(intent, stripe.PaymentIntent) else None
+    state = thing.status or "pending"
+    return StatementItem(
+        id=thing.id,
+        case=_metadata(thing).get("case") or _metadata(payment).get("case", ""),
+        payment=payment.id if payment else str(intent or ""),
+        amount=Money(thing.amount, thing.currency),
+        state=REFUND_STATES.get(state, state) if isinstance(thing, stripe.Refund) else state,
+        created=_instant(thing.created),
+        key=_metadata(thing).get("key", "") if isinstance(thing, stripe.Refund) else "",
+    )
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _second(at: datetime) -> int:
+    """The first whole second that is not before this instant."""
+    return math.ceil(at.timestamp())
+
+
+def _metadata(thing: stripe.Charge | stripe.Dispute | stripe.PaymentIntent | stripe.Refund | None) -> dict[str, Any]:
+    return thing.metadata.to_dict() if thing and thing.metadata else {}

@@ -240,8 +240,5 @@ class GuardedPayments:
     def statement(self, since: datetime, until: datetime) -> ports.Statement:
         return self._ask(lambda: self._payments.statement(since, until))
 
-    def statement(self, since: datetime, until: datetime) -> ports.Statement:
-        return self._ask(lambda: self._payments.statement(since, until))
-
     def _ask(self, question: Callable[[], T]) -> T:
         return self._health.ask(PAYMENTS, question)

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.money import Money
-from chalicelib.ports import Checkout, CheckoutLine, Refund, VendorRejected
+from chalicelib.ports import Checkout, CheckoutLine, Refund, Statement, StatementItem, VendorRejected
 from tests.contract.payments_rig import CASE, Clock, Desk, client, counterpart, memory_desk, stripe_desk
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +245,76 @@ DEEDS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([1, 5, 11, 25])),
 )
 SPAN = timedelta(hours=6)
+
+
+# --- the statement ---
+
+
+def statement(desk: Desk, since: timedelta = timedelta(), until: timedelta = timedelta(seconds=1)) -> Statement:
+    """Of a span about now."""
+    return desk.payments.statement(desk.clock() + since, desk.clock() + until)
+
+
+def about(items: tuple[StatementItem, ...], *payments: str) -> list[StatementItem]:
+    """A counterpart serves several desks: what is about these payments only, the first one first."""
+    return sorted((item for item in items if item.payment in payments), key=lambda item: payments.index(item.payment))
+
+
+def test_the_statement_tells_of_checkouts_charges_and_refunds(desk: Desk) -> None:
+    bought = paid(desk)
+    given = desk.refund("r-1", bought.payment, 700)
+    found, now, money = statement(desk), desk.clock(), Money(2000, "cny")
+    assert about(found.checkouts, bought.payment) == [
+        StatementItem(bought.id, CASE, bought.payment, money, "paid", now)
+    ]
+    (charge,) = about(found.charges, bought.payment)
+    assert charge == StatementItem(charge.id, CASE, bought.payment, money, "succeeded", now)
+    key = f"{desk.name}-r-1"
+    assert about(found.refunds, bought.payment) == [
+        StatementItem(given.id, CASE, bought.payment, Money(700, "cny"), "succeeded", now, key)
+    ]
+
+
+def test_the_statement_tells_how_things_are_now(desk: Desk) -> None:
+    bought = paid(desk)
+    desk.bounce("r-1", desk.refund("r-1", bought.payment, 700))
+    assert [item.state for item in about(statement(desk).refunds, bought.payment)] == ["failed"]
+
+
+def test_what_is_open_what_is_over_and_what_was_declined_is_on_the_statement(desk: Desk) -> None:
+    desk.clock.forward(4 * HOUR)
+    tried, left, lapsed = desk.open("key-1"), desk.open("key-2"), desk.open("key-3", expires_at=desk.clock() + HOUR)
+    desk.decline(tried.id)
+    desk.clock.forward(2 * HOUR)
+    found = {item.id: item for item in statement(desk, -3 * HOUR).checkouts}
+    assert [found[opened.id].state for opened in (tried, left, lapsed)] == ["open", "open", "expired"]
+    assert found[left.id].payment == ""
+    failed = [item for item in statement(desk, -3 * HOUR).charges if item.state == "failed"]
+    assert [(item.amount, item.created) for item in failed] == [(Money(2000, "cny"), desk.clock() - 2 * HOUR)]
+
+
+def test_the_statement_is_of_its_span_alone(desk: Desk) -> None:
+    desk.clock.forward(HOUR)
+    bought = paid(desk)
+    desk.clock.forward(timedelta(seconds=10))
+    desk.refund("r-1", bought.payment, 700)
+    second = timedelta(seconds=1)
+    for since, until, expected in (
+        (-10 * second, 0 * second, (1, 1, 0)),
+        (-10 * second, 1 * second, (1, 1, 1)),
+        (-9 * second, 1 * second, (0, 0, 1)),
+        (-20 * second, -10 * second, (0, 0, 0)),
+        (1 * second, HOUR, (0, 0, 0)),
+    ):
+        found = statement(desk, since, until)
+        lists = (found.checkouts, found.charges, found.refunds)
+        assert tuple(len(about(items, bought.payment)) for items in lists) == expected, (since, until)
+
+
+def test_a_long_statement_is_read_to_its_end(desk: Desk) -> None:
+    desk.clock.forward(24 * HOUR)
+    opened = {desk.open(f"key-{number}").id for number in range(103)}
+    assert {item.id for item in statement(desk).checkouts} == opened
 
 
 class Journal:

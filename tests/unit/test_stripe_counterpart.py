@@ -263,6 +263,26 @@ def test_lists_are_filtered(fresh: Pages) -> None:
     assert [one["amount_total"] for one in items] == [1200]
 
 
+def test_lists_are_bounded_by_the_time_of_making(tmp_path: Path) -> None:
+    clock = Clock()
+    with counterpart(tmp_path, clock=clock.unix) as pages:
+        first, made = int(clock.unix()), []
+        for _ in range(4):
+            made.append(create(pages).json()["id"])
+            clock.forward(timedelta(seconds=1))
+
+        def listed(query: str) -> list[str]:
+            return [thing["id"] for thing in pages.get(f"/v1/checkout/sessions?{query}").json()["data"]]
+
+        assert listed(f"created={first + 2}") == [made[2]]
+        assert listed(f"created[gte]={first + 1}&created[lt]={first + 3}") == [made[2], made[1]]
+        assert listed(f"created[gt]={first + 1}&created[lte]={first + 3}") == [made[3], made[2]]
+        assert listed(f"created[gte]={first}&limit=2&starting_after={made[2]}") == [made[1], made[0]]
+        assert listed(f"created[gte]={first + 9}") == []
+        for wrong in ("created[gte]=x", "created[since]=1", "created=-1"):
+            assert pages.get(f"/v1/checkout/sessions?{wrong}").status == 400
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "starting_after=none", "colour=red"])
 def test_a_list_asked_for_wrongly_is_refused(pages: Pages, query: str) -> None:
     assert pages.get(f"/v1/refunds?{query}").status == 400

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from infra.local.stripe_counterpart import objects, params
 from infra.local.stripe_counterpart.ledger import Ledger, expand
-from infra.local.stripe_counterpart.params import Hash, boolean, choice, currency, integer, metadata, text, url
+from infra.local.stripe_counterpart.params import Hash, boolean, choice, currency, integer, metadata, span, text, url
 from infra.local.stripe_counterpart.problems import invalid
 from infra.local.stripe_counterpart.store import Json
 
@@ -81,11 +81,13 @@ def _retrieve(path: str, kind: str) -> Call:
 
 
 def _list(path: str, kind: str, *filters: str, of: str = "") -> Call:
-    """A list, filtered by parameters and, where it is the list ``of`` an object, by that object's id in the path."""
+    """A list, filtered by time of making, by parameters and, where it is the list ``of`` an object, by that object's id
+    in the path."""
     grammar = {
         "limit": integer(1, 100),
         "starting_after": text(),
         "ending_before": text(),
+        **({} if of else {"created": span}),
         **{name: text() for name in filters},
         **EXPAND,
     }
@@ -96,8 +98,12 @@ def _list(path: str, kind: str, *filters: str, of: str = "") -> Call:
                 raise invalid(f"No such {kind}: '{given[name]}'", name, "resource_missing")
         wanted = {name: given[name] for name in filters if name in given}
         wanted |= {of: ledger.find(of, ids["id"])["id"]} if of else {}
+        if kind == "checkout.session":
+            ledger.expire_lapsed()
         before, after = given.get("ending_before", ""), given.get("starting_after", "")
-        data, has_more = ledger.store.page(kind, wanted, given.get("limit", 10), before=before, after=after)
+        data, has_more = ledger.store.page(
+            kind, wanted, given.get("limit", 10), before=before, after=after, created=given.get("created", {})
+        )
         return objects.listing(path.format(**ids), data, has_more=has_more)
 
     return Call("GET", path, grammar, handler)
@@ -130,6 +136,7 @@ CALLS: tuple[Call, ...] = (
     Call("POST", "/v1/refunds", REFUND, lambda ledger, _, given: ledger.refund(given)),
     _retrieve("/v1/refunds", "refund"),
     _list("/v1/refunds", "refund", "charge", "payment_intent"),
+    _list("/v1/disputes", "dispute", "charge", "payment_intent"),
     _retrieve("/v1/events", "event"),
     _list("/v1/events", "event", "type"),
 )

@@ -259,6 +259,8 @@ _EXPANSIONS = {
     ("payment_intent", "latest_charge"): _by_id("charge", "latest_charge"),
     ("charge", "payment_intent"): _by_id("payment_intent", "payment_intent"),
     ("charge", "refunds"): _refunds_of,
+    ("dispute", "charge"): _by_id("charge", "charge"),
+    ("dispute", "payment_intent"): _by_id("payment_intent", "payment_intent"),
     ("refund", "charge"): _by_id("charge", "charge"),
     ("refund", "payment_intent"): _by_id("payment_intent", "payment_intent"),
 }

@@ -111,6 +111,14 @@ def integer(least: int, most: int = 99_999_999) -> Reader:
     return reader
 
 
+def span(given: Any, name: str) -> dict[str, int]:
+    """A second, or a span of them: bounds in Unix seconds by ``gt``, ``gte``, ``lt``, ``lte``; ``eq`` for a second."""
+    second = integer(0, 10**12)
+    if not isinstance(given, dict):
+        return {"eq": second(given, name)}
+    return read(dict.fromkeys(("gt", "gte", "lt", "lte"), second), given, within=name)
+
+
 def choice(*values: str) -> Reader:
     """One of some words."""
 

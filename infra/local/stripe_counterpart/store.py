@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 Json = dict[str, Any]
@@ -24,6 +25,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due);
 """
+
+_COMPARED = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,24 @@ class Store:
         return found
 
     def page(
-        self, kind: str, filters: Mapping[str, str], limit: int, *, before: str = "", after: str = ""
+        self,
+        kind: str,
+        filters: Mapping[str, str],
+        limit: int,
+        *,
+        before: str = "",
+        after: str = "",
+        created: Mapping[str, int] = MappingProxyType({}),
     ) -> tuple[list[Json], bool]:
-        """Objects, newest first, from behind ``after`` or up to ``before``; and whether there are more that way."""
-        where, values = ["kind = ?"], [kind]
+        """Objects, newest first, from behind ``after`` or up to ``before``; and whether there are more that way.
+
+        ``created`` bounds their time of making, in Unix seconds by ``eq``, ``gt``, ``gte``, ``lt`` and ``lte``.
+        """
+        where: list[str] = ["kind = ?"]
+        values: list[str | int] = [kind]
+        for bound, second in created.items():
+            where.append(f"json_extract(body, '$.created') {_COMPARED[bound]} ?")
+            values.append(second)
         for field, value in filters.items():
             where.append(f"json_extract(body, '$.{field}') = ?")
             values.append(value)
