@@ -224,8 +224,9 @@ class Ear:
     def told(self, shipment: Shipment) -> tuple[News, ...]:
         """The news of that message."""
         push = self.push(shipment)
-        self.webhook.authenticate(push.headers, push.body, datetime.now(UTC))
-        return self.webhook.read(push.body)
+        now = datetime.now(UTC)
+        self.webhook.authenticate(push.headers, push.body, now)
+        return tuple(news.heard(now) for news in self.webhook.read(push.body))
 
     def turn_away(self, shipment: Shipment) -> None:
         """Refuse the next message about it."""
@@ -263,7 +264,7 @@ class CounterpartRig(CounterpartProfile):
     def __init__(self, code: str, url: str, terms: Terms, stranger: Terms, ear: Ear) -> None:
         super().__init__(code, terms)
         self._code, self._url, self._terms, self._stranger, self._ear = code, url, terms, stranger, ear
-        self.courier: Courier = couriers.courier(code, terms)
+        self.courier = self._courier(terms)
         self.webhook = ear.webhook
         self.endpoint = Endpoint(terms.options["url"], terms.secrets.get("secret", ""))
         self.push, self.told, self.turn_away = ear.push, ear.told, ear.turn_away
@@ -274,9 +275,9 @@ class CounterpartRig(CounterpartProfile):
     def order_unanswered(self, order: CourierOrder) -> NoReturn:
         self._call("PUT", "/chaos", {"timeout_after_booking": 1})
         try:
-            couriers.courier(self._code, replace(self._terms, read_s=0.3)).order(order)
+            self._courier(replace(self._terms, read_s=0.3)).order(order)
         except VendorUnknown:
-            assert eventually(lambda: bool(self.booked(order.number)))
+            assert eventually(lambda: bool(self.booked(order.number)), self._ear.wait_s), "it is not in the book"
             raise
         raise AssertionError("the order was answered")
 
@@ -287,7 +288,7 @@ class CounterpartRig(CounterpartProfile):
         assert answer.status == 201, answer.data
 
     def all_is_heard(self) -> bool:
-        return eventually(lambda: self._call("GET", "/pushes").json() == {"undelivered": 0})
+        return eventually(lambda: self._call("GET", "/pushes").json() == {"undelivered": 0}, self._ear.wait_s)
 
     def booked(self, number: str) -> list[str]:
         return [parcel["waybill"] for parcel in self._call("GET", f"/waybills?order={number}").json()]
@@ -297,10 +298,13 @@ class CounterpartRig(CounterpartProfile):
 
     def unreachable(self) -> Courier:
         options = {**self._terms.options, "url": "http://127.0.0.1:9"}
-        return couriers.courier(self._code, replace(self._terms, options=options))
+        return self._courier(replace(self._terms, options=options))
 
     def stranger(self) -> CourierWebhook:
         return couriers.webhook(self._code, self._stranger)
+
+    def _courier(self, terms: Terms) -> Courier:
+        return couriers.courier(self._code, terms)
 
     def _call(self, method: str, path: str, document: Any = None) -> urllib3.BaseHTTPResponse:
         return call(method, self._url + path, document)
