@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.couriers import sf
@@ -958,6 +958,7 @@ XML = st.builds(
 BODIES = st.binary(max_size=60) | PUSHES | XML | (PUSHES | XML).map(lambda body: b"content=" + quote(body).encode())
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_no_body_does_more_than_be_refused_or_make_no_sense(body: bytes) -> None:
     webhook = SfWebhook()
@@ -977,6 +978,7 @@ def test_no_body_does_more_than_be_refused_or_make_no_sense(body: bytes) -> None
         assert f"{news.identity}{news.code}{news.order}{news.waybill}".isascii()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 59), min_size=1, max_size=10), st.randoms(use_true_random=False))
 def test_a_batch_has_one_identity_in_any_order(moments: list[int], random: Any) -> None:
     shuffled = a_batch(*moments)
