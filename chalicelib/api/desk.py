@@ -18,7 +18,7 @@ from chalicelib.usecases.execute import Loaded
 area = Area("desk", cors=None)
 BEARER = "desk"
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"', re.ASCII)
-_REFUND = re.compile("[1-9][0-9]{0,3}", re.ASCII)
+_NUMBER = re.compile("[1-9][0-9]{0,3}", re.ASCII)
 _MOST_ROWS = 100
 _STATES = ("failed", "new")
 
@@ -199,8 +199,32 @@ def revoke(call: Call, number: str) -> dict[str, Any]:
 def settle_refund(call: Call, case: str, refund: str) -> Response:
     """A refund that failed was paid by other means, such as a bank transfer. `reason` says how; it can be erased."""
     staff, reason, version = _staff(call), call.json().get("reason", ""), _version(call)
-    number = int(refund) if _REFUND.fullmatch(refund) else 0  # no refund has this number
+    number = int(refund) if _NUMBER.fullmatch(refund) else 0  # no refund has this number
     return _shown(call, staff, desk.settle_refund(call.hall, staff, case, number, reason, version))
+
+
+@area.post(
+    "/v1/desk/cases/{case}/shipments/{leg}/{attempt}/resolution",
+    body="ResolutionRequest",
+    headers=("If-Match",),
+    security=BEARER,
+    gives={200: "DeskCase"},
+    refuses=(
+        "forbidden",
+        "unknown_case",
+        "unknown_shipment",
+        "shipment_not_under_way",
+        "shipment_not_awaited",
+        "reason_missing",
+        "precondition_failed",
+    ),
+)
+def resolve_shipment(call: Call, case: str, leg: str, attempt: str) -> Response:
+    """A parcel is `lost` (what it held is revoked and issued anew), or was `not_collected` and will not be."""
+    staff, wanted, version = _staff(call), call.json(), _version(call)
+    shipment = (leg, int(attempt) if _NUMBER.fullmatch(attempt) else 0)  # no attempt has this number
+    resolution, reason = wanted["resolution"], wanted.get("reason", "")
+    return _shown(call, staff, desk.resolve_shipment(call.hall, staff, case, shipment, resolution, reason, version))
 
 
 @area.get("/v1/desk/cases/{case}/audit", security=BEARER, gives={200: "Audit"}, refuses=("forbidden", "unknown_case"))

@@ -35,6 +35,7 @@ STATUS: Mapping[str, int] = {
     "unknown_draft": 404,
     "unknown_message": 404,
     "unknown_upload": 404,
+    "unknown_shipment": 404,
     "unknown_refund": 404,
     # how the case stands
     "already_submitted": 409,
@@ -59,6 +60,8 @@ STATUS: Mapping[str, int] = {
     "not_ready_for_dispatch": 409,
     "already_dispatched": 409,
     "nothing_to_dispatch": 409,
+    "shipment_not_under_way": 409,
+    "shipment_not_awaited": 409,
     "not_approved": 409,
     "refund_not_failed": 409,
     "precondition_failed": 412,

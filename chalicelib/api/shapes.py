@@ -104,6 +104,7 @@ REQUESTS: Mapping[str, Shape] = {
     ),
     "DispatchRequest": _object({"contents": _list(_one_of("certificate", "originals"), minItems=1, maxItems=2)}),
     "RevocationRequest": _object({"reason": FREE_TEXT}),
+    "ResolutionRequest": _object({"resolution": _one_of("lost", "not_collected"), "reason": FREE_TEXT}),
     "SettlementRequest": _object({"reason": FREE_TEXT}),
 }
 

@@ -84,12 +84,15 @@ class Shipment:
     waybill: str = ""
     booked: bool = False  # the courier has taken the order, as far as the hall knows
     moves: tuple[Move, ...] = ()
-    ending: str = ""  # "", refused (by the courier), cancelled (by the hall), kept (too late to cancel)
+    ending: str = ""  # "", refused (by the courier), cancelled (by the hall), kept (too late to cancel), lost
     missed_at: datetime | None = None  # asked after its time, the courier had not got it
+    missing: bool = False  # asked again and again, the courier has had no more to tell
+    lost_at: datetime | None = None
+    lost: tuple[str, ...] = ()  # the originals in it
 
     @property
     def state(self) -> str:
-        if self.ending in ("refused", "cancelled"):
+        if self.ending in ("refused", "cancelled", "lost"):
             return self.ending
         return shipments.state_of(self.moves) if self.booked else "requested"
 
@@ -128,12 +131,24 @@ class Shipment:
     @property
     def live(self) -> bool:
         """The courier has, or may have, something to do."""
-        return self.state not in shipments.FINAL | {"refused"}
+        return self.state not in shipments.FINAL | {"refused", "lost"}
 
     @property
     def failed(self) -> bool:
-        """It came to nothing, and nothing has been carried anywhere."""
-        return self.state in ("refused", "cancelled", "returned")
+        """It came to nothing: nothing has been carried anywhere, or it was lost on the way."""
+        return self.state in ("refused", "cancelled", "returned", "lost")
+
+    @property
+    def found(self) -> str:
+        """Where a parcel that was written off has turned up: ``delivered``, ``returned``; "" where it has not."""
+        state = shipments.state_of(self.moves) if self.ending == "lost" else ""
+        return state if state in ("delivered", "returned") else ""
+
+    @property
+    def in_doubt(self) -> bool:
+        """The courier has it, and it may be lost."""
+        gone = self.state == "exception" and self.reason in shipments.GONE
+        return self.live and self.left_at is not None and (gone or self.missing)
 
     @property
     def key(self) -> tuple[str, int]:
@@ -190,6 +205,7 @@ class IssuedCertificate:
     issued_at: datetime
     valid_until: date | None
     revoked: bool = False
+    lost_at: datetime | None = None  # on its way to the door: revoked, and another one takes its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,13 +360,38 @@ class Case:
     @property
     def originals_at_hall(self) -> frozenset[str]:
         """Codes of the originals that were received and have not left again."""
-        received = frozenset(code for receipt in self.receipts for code in receipt.present)
-        return frozenset() if self.originals_left else received
+        return self.received - self._not_back - (self.returnable if self.originals_left else frozenset())
+
+    @property
+    def received(self) -> frozenset[str]:
+        return frozenset(code for receipt in self.receipts for code in receipt.present)
+
+    @property
+    def _not_back(self) -> frozenset[str]:
+        """Codes of the originals that were in a parcel to the door which was written off, and did not come back."""
+        outwards = [s for s in self.shipments if s.leg is not Leg.PICKUP and s.found != "returned"]
+        return frozenset(code for shipment in outwards for code in shipment.lost)
+
+    @property
+    def lost_originals(self) -> frozenset[str]:
+        """Codes of the originals that a courier has lost, and that have neither turned up nor been replaced since."""
+        return frozenset(
+            code
+            for shipment in self.shipments
+            if shipment.lost_at and not shipment.found
+            for code in shipment.lost
+            if not any(code in receipt.present and receipt.at > shipment.lost_at for receipt in self.receipts)
+        )
+
+    @property
+    def returnable(self) -> frozenset[str]:
+        """Codes of the originals that were received, and are to go back to the door or have gone."""
+        returned = frozenset(material.code for material in self.service.materials if material.returned)
+        return self.received & returned - self._not_back
 
     @property
     def returnable_at_hall(self) -> frozenset[str]:
-        returned = frozenset(material.code for material in self.service.materials if material.returned)
-        return self.originals_at_hall & returned
+        return self.originals_at_hall & self.returnable
 
     @property
     def originals_left(self) -> bool:
@@ -372,8 +413,13 @@ class Case:
 
     @property
     def certificates_complete(self) -> bool:
-        issued = {certificate.task for certificate in self.certificates}
-        return all(task.code in issued for task in self.terms if task.certificate)
+        return not self.certificates_owed
+
+    @property
+    def certificates_owed(self) -> tuple[TaskTerms, ...]:
+        """Tasks whose certificate is still to be issued, or to be issued anew since a courier has lost it."""
+        issued = {certificate.task for certificate in self.certificates if not certificate.lost_at}
+        return tuple(task for task in self.terms if task.certificate and task.code not in issued)
 
     # --- couriers ---
 
@@ -435,6 +481,8 @@ class Case:
         last = self.last_shipment(Leg.PICKUP)
         if last is None or (last.left_at and not last.failed):
             return False
+        if last.lost_at:
+            return self.window_chosen_at is None or self.window_chosen_at <= last.lost_at
         doubted = self.address_doubted(Leg.PICKUP) and self.open_correction is None
         return self.given_up(Leg.PICKUP) and not (doubted or self.address_open(Leg.PICKUP))
 
@@ -445,8 +493,7 @@ class Case:
     def handed_over_at(self) -> datetime | None:
         """When the hall's part was done: the result left with the courier, or there is nothing to bring."""
         if self.service.delivery:
-            shipment = self.last_shipment(Leg.DELIVERY)
-            return shipment.left_at if shipment else None
+            return next((s.left_at for s in self.attempts(Leg.DELIVERY) if s.left_at), None)
         if not self.all_approved or not self.certificates_complete:
             return None
         times = [certificate.issued_at for certificate in self.certificates]
@@ -470,7 +517,7 @@ class Case:
             case Milestone.PAID:
                 return self.settled_at is not None
             case Milestone.PICKED_UP:
-                return bool(self.receipts) or any(s.left_at for s in self.attempts(Leg.PICKUP))
+                return bool(self.receipts) or any(s.left_at and not s.lost_at for s in self.attempts(Leg.PICKUP))
             case Milestone.REVIEW_STARTED:
                 review = {task.code for task in self.terms if task.stage is Stage.REVIEW}
                 return any(task.code in review for task in self.tasks)
@@ -484,7 +531,7 @@ class Case:
 
     @property
     def originals_on_their_way_in(self) -> bool:
-        picked_up = any(s.left_at and s.state != "returned" for s in self.attempts(Leg.PICKUP))
+        picked_up = any(s.left_at and s.state not in ("returned", "lost") for s in self.attempts(Leg.PICKUP))
         return not self.originals_left and (bool(self.returnable_at_hall) or (picked_up and not self.receipts))
 
     @property

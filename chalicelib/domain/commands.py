@@ -91,6 +91,16 @@ class Dispatch(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveShipment(Command):
+    """A person says what has become of a shipment: ``lost``, or ``not_collected`` (the courier comes no more)."""
+
+    leg: str
+    attempt: int
+    resolution: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revoke(Command):
     number: str
     note: str

@@ -11,12 +11,12 @@ from typing import Any
 
 from chalicelib.domain import commands as c
 from chalicelib.domain import events as e
-from chalicelib.domain.case import ADDRESS, Case
+from chalicelib.domain.case import ADDRESS, Case, Shipment
 from chalicelib.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from chalicelib.domain.events import Line
 from chalicelib.domain.evolve import evolve
 from chalicelib.domain.service import Leg, Stage
-from chalicelib.domain.shipments import is_known
+from chalicelib.domain.shipments import MISSING_AFTER, is_known
 
 Events = tuple[e.Event, ...]
 
@@ -250,6 +250,45 @@ def _wanted_contents(case: Case, leg: Leg) -> set[str]:
     return certificate | ({"originals"} if case.returnable_at_hall else set())
 
 
+def _resolve_shipment(case: Case, command: c.ResolveShipment) -> Events:
+    shipment = case.shipment(command.leg, command.attempt)
+    if shipment is None:
+        raise NotFound("unknown_shipment")
+    lost = command.resolution == "lost"
+    if shipment.ending == ("lost" if lost else "cancelled"):
+        return ()
+    arrived = shipment.leg is Leg.PICKUP and any(receipt.at >= shipment.requested_at for receipt in case.receipts)
+    if not shipment.live or arrived or bool(shipment.left_at) != lost:
+        raise Conflict("shipment_not_under_way" if lost else "shipment_not_awaited")
+    if not command.note:
+        raise Invalid("reason_missing", "/reason")
+    return _loss(case, command, shipment) if lost else (_given_up(command),)
+
+
+def _given_up(command: c.ResolveShipment) -> e.Event:
+    return e.CourierCancelled(at=command.at, by=command.by, leg=command.leg, attempt=command.attempt, note=command.note)
+
+
+def _loss(case: Case, command: c.ResolveShipment, shipment: Shipment) -> Events:
+    """What was in the parcel: a certificate in strange hands must not be good any more."""
+    at, by, note = command.at, command.by, command.note
+    packed = case.packing.contents if case.packing and case.packing.leg is shipment.leg else ()
+    sent = case.returnable if "originals" in packed else ()
+    valid = tuple(item.number for item in case.certificates if not item.revoked and "certificate" in packed)
+    return (
+        e.ParcelLost(
+            at=at,
+            by=by,
+            leg=command.leg,
+            attempt=command.attempt,
+            certificates=valid,
+            originals=case.missing_originals if shipment.leg is Leg.PICKUP else tuple(sorted(sent)),
+            note=note,
+        ),
+        *(e.CertificateRevoked(at=at, by=by, number=number, note=note) for number in valid),
+    )
+
+
 def _revoke(case: Case, command: c.Revoke) -> Events:
     certificate = next((item for item in case.certificates if item.number == command.number), None)
     if certificate is None:
@@ -373,9 +412,12 @@ def _record_silence(case: Case, command: c.RecordSilence) -> Events:
     shipment = case.shipment(command.leg, command.attempt)
     if shipment is None or not (shipment.booked and shipment.live) or command.at < shipment.overdue_at:
         return ()
-    if shipment.left_at or shipment.missed_at:
+    at, by, leg, attempt = command.at, command.by, command.leg, command.attempt
+    if not shipment.left_at:
+        return () if shipment.missed_at else (e.PickupMissed(at=at, by=by, leg=leg, attempt=attempt),)
+    if shipment.missing or at < shipment.heard_of_at + MISSING_AFTER:
         return ()
-    return (e.PickupMissed(at=command.at, by=command.by, leg=command.leg, attempt=command.attempt),)
+    return (e.ParcelMissing(at=at, by=by, leg=leg, attempt=attempt),)
 
 
 def _record_cancellation(case: Case, command: c.RecordCancellation) -> Events:
@@ -428,7 +470,7 @@ def _record_certificate(case: Case, command: c.RecordCertificate) -> Events:
     terms = case.service.task(command.task)
     if terms is None or terms.certificate is None:
         raise NotFound("unknown_certificate")
-    if any(certificate.task == command.task for certificate in case.certificates):
+    if any(item.number == command.number for item in case.certificates) or terms not in case.certificates_owed:
         return ()
     # The back door is shut here: no certificate without an accepted case and its department's approval.
     if case.ending or not case.all_approved:
@@ -558,6 +600,7 @@ _RULES: dict[type[c.Command], Callable[[Case, Any], Events]] = {
     c.ReceiveOriginals: _receive_originals,
     c.DecideTask: _decide_task,
     c.Dispatch: _dispatch,
+    c.ResolveShipment: _resolve_shipment,
     c.Revoke: _revoke,
     c.SettleRefund: _settle_refund,
     c.RecordCheckout: _record_checkout,

@@ -156,6 +156,8 @@ def _pickup_owed_since(case: Case) -> datetime | None:
     if last is None:
         checked = [case.files_checked_at, *(task.decided_at for task in case.tasks)]
         return max([case.settled_at, *(at for at in checked if at)]) if case.settled_at else None
+    if last.lost_at:
+        return None if case.window_wanted else case.window_chosen_at
     if last.failed:
         return _retry_since(case, Leg.PICKUP)
     # The last envelope came, but not all was in it: the applicant chooses a window for the rest, and one courier comes.
@@ -192,10 +194,8 @@ def _results(case: Case) -> Iterator[Step]:
         return
     if case.all_approved and case.terms:
         approved_at = max(task.decided_at for task in case.tasks if task.decided_at)
-        issued = {certificate.task for certificate in case.certificates}
-        for task in case.terms:
-            if task.certificate and task.code not in issued:
-                yield Step(Kind.ISSUE, task.code, approved_at)
+        for task in case.certificates_owed:
+            yield Step(Kind.ISSUE, task.code, approved_at)
     if may_close(case):
         yield Step(Kind.CLOSE, "", _handed_over(case))
 

@@ -248,10 +248,11 @@ class PickupMissed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourierCancelled(Event):
-    """Called off by the hall before the courier came."""
+    """Called off by the hall before the courier came; with a ``note``, by somebody at the desk who has made sure."""
 
     leg: str
     attempt: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +278,25 @@ class ShipmentMoved(Event):
     identity: str
     undoes: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelMissing(Event):
+    """The courier has it, was asked, and has had nothing to tell for many days."""
+
+    leg: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelLost(Event):
+    """Written off by somebody at the desk, with the certificates (numbers) and originals (codes) in it."""
+
+    leg: str
+    attempt: int
+    certificates: tuple[str, ...]
+    originals: tuple[str, ...]
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

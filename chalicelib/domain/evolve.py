@@ -52,6 +52,8 @@ def _waiting(case: Case, at: datetime) -> Case:
         return replace(case, waits=(*waits[:-1], replace(waits[-1], until=at)))
     case = replace(case, waits=(*waits, Wait(at)))
     last = case.last_shipment(Leg.PICKUP)
+    if last and last.lost_at:
+        return case  # told of the loss, and what to do
     return fold_happening(case, f"window_wanted-{len(case.waits)}", "window_wanted", at, last)
 
 
@@ -231,8 +233,10 @@ def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
         return case
     move = Move(event.state, event.happened_at, event.code, event.identity, event.undoes, event.reason)
     waybill = before.waybill or event.waybill
-    ending = before.ending if before.ending == "kept" else ""  # a courier that reports has the order after all
-    after = replace(before, waybill=waybill, booked=True, ending=ending, moves=(*before.moves, move))
+    ending = (
+        before.ending if before.ending in ("kept", "lost") else ""
+    )  # a courier that reports has the order after all
+    after = replace(before, waybill=waybill, booked=True, ending=ending, missing=False, moves=(*before.moves, move))
     case = case.with_shipment(after)
     if after.leg is not Leg.PICKUP and after.state == "returned" != before.state:
         case = replace(case, packing=None)  # the envelope is back at the hall and waits for a new dispatch
@@ -279,6 +283,23 @@ def _on_the_way(case: Case, shipment: Shipment, at: datetime) -> Case:
         return case
     times = sum(move.state == "delivery_failed" for move in standing(shipment.moves))
     return fold_happening(case, f"delivery_failed-{key}-{times}", "delivery_failed", at, shipment)
+
+
+def _parcel_missing(case: Case, event: e.ParcelMissing) -> Case:
+    case = _shipment(case, event.leg, event.attempt, missing=True)
+    return fold_happening(case, f"missing-{event.leg}-{event.attempt}", "parcel_missing", event.at)
+
+
+def _parcel_lost(case: Case, event: e.ParcelLost) -> Case:
+    case = _shipment(case, event.leg, event.attempt, ending="lost", lost_at=event.at, lost=event.originals)
+    certificates = tuple(
+        replace(c, lost_at=event.at) if c.number in event.certificates else c for c in case.certificates
+    )
+    packing = case.packing if event.leg == Leg.PICKUP else None
+    case = replace(case, certificates=certificates, packing=packing)
+    if event.leg == Leg.RETURN and case.address_open(Leg.RETURN):
+        case = _correction_done(case, event)  # nothing is left to be sent
+    return fold_happening(case, f"lost-{event.leg}-{event.attempt}", f"{event.leg}_lost", event.at)
 
 
 def _originals_received(case: Case, event: e.OriginalsReceived) -> Case:
@@ -353,6 +374,8 @@ _MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {
     e.CourierCancelled: _courier_cancelled,
     e.CancellationRefused: _cancellation_refused,
     e.ShipmentMoved: _shipment_moved,
+    e.ParcelMissing: _parcel_missing,
+    e.ParcelLost: _parcel_lost,
     e.OriginalsReceived: _originals_received,
     e.CertificateIssued: _certificate_issued,
     e.CertificateRevoked: _certificate_revoked,

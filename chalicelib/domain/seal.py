@@ -47,9 +47,13 @@ class Certified(Protocol):
     def valid_until(self) -> date | None: ...
 
 
-def certificate_number(case: str, code: str, mac_key: bytes) -> str:
-    """The number of a case's certificate, always the same; as long as four groups of four, which no case number is."""
-    digest = hmac.digest(mac_key, f"certificate:{case}:{code}".encode(), hashlib.sha256)
+def certificate_number(case: str, code: str, mac_key: bytes, replaced: int = 0) -> str:
+    """The number of a case's certificate, always the same; as long as four groups of four, which no case number is.
+
+    ``replaced`` counts those that were lost before this one.
+    """
+    what = f"certificate:{case}:{code}" + (f":{replaced}" if replaced else "")
+    digest = hmac.digest(mac_key, what.encode(), hashlib.sha256)
     body = crockford(digest, NUMBER_LENGTH - 1)
     return _grouped(body + check_character(body))
 

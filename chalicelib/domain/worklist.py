@@ -45,7 +45,7 @@ def _tasks(case: Case, now: datetime) -> Iterator[Item]:
 
 def _paper(case: Case, now: datetime) -> Iterator[Item]:
     pickup = case.last_shipment(Leg.PICKUP)
-    if pickup and pickup.state == "delivered" and not _receipt_since(case, pickup.requested_at):
+    if pickup and "delivered" in (pickup.state, pickup.found) and not _receipt_since(case, pickup.requested_at):
         yield _front(case, "originals", "awaiting_originals_check", now)
     if case.packing is not None and not case.stranded(case.packing.leg):
         return
@@ -81,7 +81,8 @@ def _trouble(case: Case, now: datetime) -> Iterator[Item]:
         last = case.last_shipment(leg)
         state = _state_of_trouble(case, leg, last) if last else ""
         if last and state:
-            yield Item(f"courier#{leg}", SUPERVISION, state, "", last.requested_at, "red")
+            room = FRONT if state == "parcel_lost" else SUPERVISION
+            yield Item(f"courier#{leg}", room, state, "", last.requested_at, "red")
 
 
 def _state_of_trouble(case: Case, leg: Leg, last: Shipment) -> str:
@@ -89,6 +90,8 @@ def _state_of_trouble(case: Case, leg: Leg, last: Shipment) -> str:
     over = last.state == "delivered" or (bool(case.ending) and leg is not Leg.RETURN and not last.left_at)
     if over:
         return ""
+    if last.in_doubt:
+        return "parcel_lost"
     if case.refused_by_all(leg):
         return "no_courier"
     if leg is Leg.PICKUP and case.window_wanted:

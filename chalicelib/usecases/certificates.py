@@ -22,14 +22,21 @@ from chalicelib.usecases.hall import Hall
 
 
 def issue(hall: Hall, loaded: Loaded, task_code: str) -> None:
-    """The certificate of an approved task. Its number is the case's own, its file and record are written once."""
+    """The certificate of an approved task. Its number is the case's own, its file and record are written once.
+
+    One that a courier has lost is revoked for all the world, and replaced under another number, good for as long.
+    """
     case = loaded.case
     task = case.service.task(task_code)
     assert task is not None
     assert task.certificate is not None
-    issued_at = _issued_at(case)
-    number = certificate_number(case.number, task.certificate.code, hall.mac_key)
-    valid_until = _valid_until(issued_at, task, case.calendar.zone)
+    lost = [item for item in case.certificates if item.task == task_code and item.lost_at]
+    for item in lost:  # first of all: whoever finds it shall not show it to anybody
+        hall.register.stamp(item.number, revoked_at=item.lost_at)
+    approved_at = _approved_at(case)
+    issued_at = max([approved_at, *(item.lost_at for item in lost if item.lost_at)])
+    number = certificate_number(case.number, task.certificate.code, hall.mac_key, len(lost))
+    valid_until = _valid_until(approved_at, task, case.calendar.zone)
     record = CertificateRecord(
         number=number,
         case=case.number,
@@ -53,14 +60,14 @@ def issue(hall: Hall, loaded: Loaded, task_code: str) -> None:
     execute(hall, case.number, lambda _: command, loaded=loaded)
 
 
-def _issued_at(case: Case) -> datetime:
+def _approved_at(case: Case) -> datetime:
     """The moment of the last approval: the same however late or often the work is done."""
     return max(task.decided_at for task in case.tasks if task.decided_at)
 
 
-def _valid_until(issued_at: datetime, task: Task, zone: tzinfo) -> date | None:
+def _valid_until(approved_at: datetime, task: Task, zone: tzinfo) -> date | None:
     days = task.certificate.valid_days if task.certificate else None
-    return issued_at.astimezone(zone).date() + timedelta(days=days) if days else None
+    return approved_at.astimezone(zone).date() + timedelta(days=days) if days else None
 
 
 def file_key(case: str, number: str) -> str:
@@ -104,7 +111,8 @@ def _fields(pointers: Mapping[str, str], answers: Mapping[str, Any]) -> dict[str
 def hand_over(hall: Hall, case: Case) -> None:
     """The courier has brought the certificates, or nobody has to: from now on they are valid for everyone to see."""
     for certificate in case.certificates:
-        hall.register.stamp(certificate.number, delivered_at=case.brought_at)
+        if not certificate.lost_at:
+            hall.register.stamp(certificate.number, delivered_at=case.brought_at)
 
 
 def state_of(record: CertificateRecord, today: date) -> str:
@@ -132,7 +140,7 @@ def pdf_address(hall: Hall, case: Case, code: str) -> str:
 
 
 def _issued(case: Case, code: str) -> IssuedCertificate:
-    for certificate in case.certificates:
+    for certificate in reversed(case.certificates):
         if certificate.code == code:
             return certificate
     raise NotFound("unknown_certificate")

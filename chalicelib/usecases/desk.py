@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.domain import events as e
 from chalicelib.domain.case import Case
-from chalicelib.domain.commands import Command, DecideTask, Dispatch, ReceiveOriginals, SettleRefund
+from chalicelib.domain.commands import Command, DecideTask, Dispatch, ReceiveOriginals, ResolveShipment, SettleRefund
 from chalicelib.domain.commit import first_broken
 from chalicelib.domain.errors import DomainError, Invalid, NotAllowed, NotFound
 from chalicelib.domain.numbers import parse_case_number
@@ -36,6 +36,7 @@ class Right(StrEnum):
     PRINT = "print"
     REVOKE = "revoke"
     SETTLE = "settle"
+    RESOLVE = "resolve"
     AUDIT = "audit"
     INBOX = "inbox"
     REPORTS = "reports"
@@ -48,6 +49,7 @@ RIGHTS: Mapping[Right, frozenset[str]] = {
     Right.DISPATCH: frozenset({CLERK}),
     Right.PRINT: frozenset({CLERK}),
     Right.REVOKE: frozenset({SUPERVISOR}),
+    Right.RESOLVE: frozenset({CLERK, SUPERVISOR}),
     Right.SETTLE: frozenset({SUPERVISOR}),
     Right.AUDIT: frozenset({AUDITOR, SUPERVISOR}),
     Right.INBOX: frozenset({SUPERVISOR}),
@@ -128,10 +130,11 @@ def upload_address(hall: Hall, case: str, shown: VisibleFile) -> str:
 
 
 def may_read_note(staff: Staff, case: Case, event: e.Event) -> bool:
-    """Free texts: supervisors and auditors read all, a department its own tasks', clerks those of the originals."""
+    """Free texts: supervisors and auditors read all, a department its own tasks', clerks those of the parcels."""
     if isinstance(event, e.TaskDecided | e.CorrectionRequested):
         return may_read_reason(staff, case, event.task)
-    return may_read_reason(staff, case, "") if isinstance(event, e.OriginalsReceived) else _watches(staff)
+    clerks = isinstance(event, e.OriginalsReceived | e.ParcelLost | e.CourierCancelled)
+    return may_read_reason(staff, case, "") if clerks else _watches(staff)
 
 
 def may_read_reason(staff: Staff, case: Case, task: str) -> bool:
@@ -241,6 +244,21 @@ def settle_refund(hall: Hall, staff: Staff, number: str, refund: int, reason: st
 
     if reason.strip():
         payment.follow_refunds(hall, find(hall, staff, number).case.number)
+    return _change(hall, staff, number, command, reason, version)
+
+
+def resolve_shipment(
+    hall: Hall, staff: Staff, number: str, shipment: tuple[str, int], resolution: str, reason: str, version: int | None
+) -> Loaded:
+    """What has become of a shipment (leg, attempt) that no courier tells of: ``lost``, or ``not_collected``."""
+    require(staff, Right.RESOLVE)
+    leg, attempt = shipment
+
+    def command(digest: str) -> Command:
+        return ResolveShipment(
+            at=hall.now(), by=by(staff), leg=leg, attempt=attempt, resolution=resolution, note=digest
+        )
+
     return _change(hall, staff, number, command, reason, version)
 
 

@@ -37,6 +37,7 @@ POST /v1/desk/cases/{case}/dispatch
 GET /v1/desk/cases/{case}/certificates/{file}
 POST /v1/desk/certificates/{number}/revocation
 POST /v1/desk/cases/{case}/refunds/{refund}/settlement
+POST /v1/desk/cases/{case}/shipments/{leg}/{attempt}/resolution
 GET /v1/desk/cases/{case}/audit
 GET /v1/desk/reports/ledger.csv
 GET /v1/desk/inbox

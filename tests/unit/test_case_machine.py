@@ -19,6 +19,7 @@ from chalicelib.domain.events import RefusedFile
 from chalicelib.domain.evolve import evolve
 from chalicelib.domain.service import Leg
 from chalicelib.domain.status import actions, status, timeline
+from chalicelib.domain.whereabouts import Place, originals, parcels
 from chalicelib.domain.worklist import worklist
 from chalicelib.ports import COURIER_REASONS, COURIER_STATES
 from tests.cases import Book, service, simple_service
@@ -118,6 +119,11 @@ class CaseMachine(RuleBasedStateMachine):
     def dispatch(self, contents: tuple[str, ...]) -> None:
         self.attempt(c.Dispatch, by="staff:clerk", contents=contents)
 
+    @rule(leg=st.sampled_from(list(Leg)), attempt=st.integers(1, 3), lost=st.booleans())
+    def resolve_shipment(self, leg: Leg, attempt: int, lost: bool) -> None:
+        values = {"leg": leg, "attempt": attempt, "resolution": "lost" if lost else "not_collected"}
+        self.attempt(c.ResolveShipment, by="staff:clerk", note="n", **values)
+
     # --- vendors ---
 
     @rule(n=st.integers(1, 3), state=st.sampled_from(["open", "paid", "expired"]), short=st.booleans())
@@ -200,8 +206,22 @@ class CaseMachine(RuleBasedStateMachine):
         assert sum(not payment.surplus for payment in case.payments) <= 1
         if case.certificates:
             assert case.all_approved
+        self.nothing_is_out_of_account()
         deciders = {task.by for task in case.tasks if task.decision}
         assert "staff:clerk" not in deciders
+
+    def nothing_is_out_of_account(self) -> None:
+        case = self.book.case
+        assert set(parcels(case)) == {shipment.key for shipment in case.shipments}
+        assert set(originals(case)) == {m.code for m in case.service.materials if m.original}
+        for code, where in originals(case).items():
+            if where.place is Place.COURIER:
+                assert where in parcels(case).values()
+            if where.place is Place.LOST:
+                assert code in {lost for shipment in case.shipments for lost in shipment.lost}
+        valid = [item.task for item in case.certificates if not item.lost_at]
+        assert len(set(valid)) == len(valid), "two that are good for the same"
+        assert all(item.revoked for item in case.certificates if item.lost_at)
 
     def teardown(self) -> None:
         """The log says what the case says, and nothing is owed for ever: the hall comes to rest when vendors answer."""
@@ -251,7 +271,8 @@ def _outcome(book: Book, step: Step) -> list[tuple[type[c.Command], dict[str, An
         case Kind.ASK_REFUND:
             return [(c.RecordRefund, {"refund": int(subject), "vendor": "re", "state": "succeeded"})]
         case Kind.ISSUE:
-            return [(c.RecordCertificate, {"task": subject, "number": subject, "digest": "", "valid_until": None})]
+            number = f"{subject}-{len(case.certificates)}"
+            return [(c.RecordCertificate, {"task": subject, "number": number, "digest": "", "valid_until": None})]
         case Kind.NOTIFY:
             return [(c.RecordMessage, {"happening": subject})]
         case Kind.TURN_LIGHT:

@@ -1,0 +1,85 @@
+"""Where each parcel and each original of a case is, as far as the hall knows: none is ever out of account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.domain.case import Case, Packing, Shipment
+from chalicelib.domain.service import Leg
+
+
+class Place(StrEnum):
+    APPLICANT = "applicant"  # not handed over yet, or back at the door
+    COURIER = "courier"
+    HALL = "hall"
+    LOST = "lost"
+    NOWHERE = "nowhere"  # a courier's order that came to nothing: there is no such parcel
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """A place; with the courier and waybill ("" while none is assigned) of a parcel that a courier has."""
+
+    place: Place
+    courier: str = ""
+    waybill: str = ""
+
+
+def parcels(case: Case) -> dict[tuple[Leg, int], Whereabouts]:
+    """Of each attempt at a leg, by ``Shipment.key``."""
+    return {(shipment.leg, shipment.attempt): _parcel(shipment) for shipment in case.shipments}
+
+
+def _parcel(shipment: Shipment) -> Whereabouts:
+    inwards = shipment.leg is Leg.PICKUP
+    state = shipment.found or shipment.state
+    if state == "lost":
+        return Whereabouts(Place.LOST)
+    if state in ("refused", "cancelled"):
+        return Whereabouts(Place.NOWHERE)
+    if state == "delivered":
+        return Whereabouts(Place.HALL if inwards else Place.APPLICANT)
+    if not shipment.left_at or state == "returned":
+        return Whereabouts(Place.APPLICANT if inwards else Place.HALL)
+    return Whereabouts(Place.COURIER, shipment.courier, shipment.waybill)
+
+
+def originals(case: Case) -> dict[str, Whereabouts]:
+    """Of each original that the service's list names, by its code."""
+    return {material.code: _original(case, material.code) for material in case.service.materials if material.original}
+
+
+def _original(case: Case, code: str) -> Whereabouts:
+    if code in case.lost_originals:
+        return Whereabouts(Place.LOST)
+    if code not in case.received:
+        return _on_its_way_in(case)
+    if code in case.originals_at_hall:
+        return Whereabouts(Place.HALL)
+    return _on_its_way_out(case, code)
+
+
+def _on_its_way_in(case: Case) -> Whereabouts:
+    """What no clerk has checked in is taken to be in the last envelope that came, or is coming."""
+    taken = [s for s in case.attempts(Leg.PICKUP) if s.left_at and (s.found or s.state) not in ("returned", "lost")]
+    checked_in = case.receipts[-1].at if case.receipts else None
+    if not taken or (checked_in and checked_in >= taken[-1].requested_at):
+        return Whereabouts(Place.APPLICANT)
+    return _parcel(taken[-1])
+
+
+def _on_its_way_out(case: Case, code: str) -> Whereabouts:
+    """It has left the hall: with the last envelope that held originals, or with a lost one that has turned up."""
+    found = next((s for s in case.shipments if code in s.lost and s.found), None)
+    packing = case.packing
+    assert found or packing is not None
+    last = found or _carrier(case, packing)
+    return _parcel(last) if last else Whereabouts(Place.HALL)
+
+
+def _carrier(case: Case, packing: Packing | None) -> Shipment | None:
+    """The courier that has taken an envelope."""
+    if packing is None:
+        return None
+    return next((s for s in reversed(case.attempts(packing.leg)) if s.left_at and s.requested_at >= packing.at), None)

@@ -1,0 +1,273 @@
+"""What becomes of a case whose parcel a courier has lost; and where each parcel and each original is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain import commands as c
+from chalicelib.domain.due import Kind
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.service import Leg, Milestone
+from chalicelib.domain.status import actions, status
+from chalicelib.domain.whereabouts import Place, Whereabouts, originals, parcels
+from tests.cases import Book
+from tests.unit.test_decide_couriers import called_off, move, names, order, owed, ready, rows, told
+
+ALL = {"licence", "deed"}  # licence stays at the hall, deed goes back
+
+
+def lose(book: Book, leg: Leg, note: str = "note") -> list[str]:
+    attempt = len(book.case.attempts(leg))
+    values = {"leg": leg, "attempt": attempt, "resolution": "lost", "note": note}
+    return names(book.do(c.ResolveShipment, by="staff:clerk", **values))
+
+
+def places(book: Book) -> dict[str, Place]:
+    return {code: where.place for code, where in originals(book.case).items()}
+
+
+def picked_up() -> Book:
+    book = Book.open().to_pickup()
+    move(book, Leg.PICKUP, "picked_up")
+    return book
+
+
+def dispatched() -> Book:
+    book = Book.open().to_dispatched()
+    move(book, Leg.DELIVERY, "picked_up")
+    return book
+
+
+# --- noticed ---
+
+
+@pytest.mark.parametrize("reason", ["lost", "damaged"])
+def test_a_parcel_that_the_courier_calls_lost_is_shown_to_the_clerks(reason: str) -> None:
+    book = dispatched()
+    move(book, Leg.DELIVERY, "exception", reason)
+    assert rows(book) == [("front", "parcel_lost")]
+
+
+def test_a_parcel_of_which_nothing_is_heard_for_ten_days_is_looked_for() -> None:
+    book = picked_up()
+    book.pass_time(days=3)
+    assert owed(book) == [(Kind.ASK_COURIER, "pickup-1")]
+    assert book.do(c.RecordSilence, leg=Leg.PICKUP, attempt=1) == ()
+    book.pass_time(days=7)
+    assert names(book.do(c.RecordSilence, leg=Leg.PICKUP, attempt=1)) == ["ParcelMissing"]
+    assert book.do(c.RecordSilence, leg=Leg.PICKUP, attempt=1) == ()
+    assert rows(book) == [("front", "parcel_lost")]
+    assert told(book)[-1] == "parcel_missing"
+    move(book, Leg.PICKUP, "in_transit")
+    assert rows(book) == []
+
+
+def test_lost_is_said_only_of_what_the_courier_has() -> None:
+    """The news of its being picked up may have got lost as well."""
+    book = Book.open().to_pickup()
+    move(book, Leg.PICKUP, "exception", "lost")
+    assert status(book.case) == "pickup_under_way"
+    assert rows(book) == [("front", "parcel_lost")]
+
+
+# --- written off ---
+
+
+def test_only_a_parcel_under_way_can_be_written_off_and_only_with_a_reason() -> None:
+    book = Book.open().to_pickup()
+    with pytest.raises(NotFound, match="unknown_shipment"):
+        lose(book, Leg.DELIVERY)
+    with pytest.raises(Conflict, match="shipment_not_under_way"):
+        lose(book, Leg.PICKUP)
+    move(book, Leg.PICKUP, "picked_up")
+    with pytest.raises(Invalid, match="reason_missing"):
+        lose(book, Leg.PICKUP, note="")
+    move(book, Leg.PICKUP, "delivered")
+    with pytest.raises(Conflict, match="shipment_not_under_way"):
+        lose(book, Leg.PICKUP)
+
+
+def test_an_envelope_that_the_clerk_has_opened_is_not_lost() -> None:
+    book = picked_up()
+    book.receive()
+    with pytest.raises(Conflict, match="shipment_not_under_way"):
+        lose(book, Leg.PICKUP)
+
+
+def test_a_lost_result_is_revoked_issued_anew_and_sent_again() -> None:
+    book = dispatched()
+    before = [certificate.number for certificate in book.case.certificates]
+    assert lose(book, Leg.DELIVERY) == ["ParcelLost", "CertificateRevoked", "CertificateRevoked"]
+    assert lose(book, Leg.DELIVERY) == []
+    assert told(book)[-1] == "delivery_lost"
+    assert status(book.case) == "awaiting_dispatch"
+    assert owed(book) == [(Kind.ISSUE, "first"), (Kind.ISSUE, "second")]
+    assert rows(book) == []  # nothing to pack yet
+    for task in ("first", "second"):
+        old = {"task": task, "number": f"N-{task}", "digest": "00", "valid_until": None}
+        assert book.do(c.RecordCertificate, **old) == (), "a worker that comes too late issues the lost one"
+        book.do(c.RecordCertificate, **{**old, "number": f"N-{task}-2"})
+    assert [item.number for item in book.case.certificates if item.revoked] == before
+    assert rows(book) == [("front", "awaiting_dispatch")]
+    book.do(c.Dispatch, by="staff:clerk", contents=("certificate",))
+    order(book, Leg.DELIVERY)
+    move(book, Leg.DELIVERY, "picked_up")
+    move(book, Leg.DELIVERY, "delivered")
+    assert (Kind.CLOSE, "") in owed(book)
+    assert names(book.do(c.Close)) == ["Closed"]
+    assert places(book) == {"licence": Place.HALL, "deed": Place.LOST}
+    assert book.refold() == book.case
+
+
+def test_a_certificate_that_was_revoked_before_is_not_issued_anew() -> None:
+    book = dispatched()
+    book.do(c.Revoke, by="staff:supervisor", number="N-first", note="n")
+    assert lose(book, Leg.DELIVERY) == ["ParcelLost", "CertificateRevoked"]
+    assert owed(book) == [(Kind.ISSUE, "second")]
+
+
+def test_a_lost_result_that_turns_up_at_the_door_ends_nothing() -> None:
+    """What it holds is revoked: the new one is still to be brought. The originals are there."""
+    book = dispatched()
+    lose(book, Leg.DELIVERY)
+    move(book, Leg.DELIVERY, "delivered")
+    book.do(c.RecordCertificate, task="first", number="N2", digest="00", valid_until=None)
+    book.do(c.RecordCertificate, task="second", number="N3", digest="00", valid_until=None)
+    assert book.do(c.Close) == ()
+    assert places(book)["deed"] is Place.APPLICANT
+    book.do(c.Dispatch, by="staff:clerk", contents=("certificate",))
+
+
+def test_a_lost_result_that_comes_back_to_the_hall_brings_the_originals_back() -> None:
+    book = dispatched()
+    lose(book, Leg.DELIVERY)
+    move(book, Leg.DELIVERY, "returned")
+    assert places(book) == {"licence": Place.HALL, "deed": Place.HALL}
+    book.do(c.RecordCertificate, task="first", number="N2", digest="00", valid_until=None)
+    book.do(c.RecordCertificate, task="second", number="N3", digest="00", valid_until=None)
+    book.do(c.Dispatch, by="staff:clerk", contents=("certificate", "originals"))
+
+
+def test_lost_originals_wait_for_a_window_for_replacements_and_the_clock_stands() -> None:
+    book = picked_up()
+    assert lose(book, Leg.PICKUP) == ["ParcelLost"]
+    assert told(book)[-1] == "pickup_lost"
+    assert status(book.case) == "awaiting_pickup"
+    assert actions(book.case) == ("reschedule_pickup", "withdraw")
+    assert book.case.standing
+    book.pass_time(days=20)
+    assert owed(book) == []
+    book.do(c.Reschedule, by="applicant", window=book.window())
+    assert not book.case.standing
+    assert places(book) == dict.fromkeys(ALL, Place.LOST)
+    order(book)
+    move(book, Leg.PICKUP, "picked_up")
+    move(book, Leg.PICKUP, "delivered")
+    book.receive()
+    assert places(book) == dict.fromkeys(ALL, Place.HALL)
+    assert status(book.case) == "in_review"
+
+
+def test_lost_originals_that_turn_up_are_checked_in() -> None:
+    book = picked_up()
+    lose(book, Leg.PICKUP)
+    move(book, Leg.PICKUP, "delivered")
+    assert ("front", "awaiting_originals_check") in rows(book)
+    assert places(book) == dict.fromkeys(ALL, Place.HALL)
+    book.receive()
+    assert status(book.case) == "in_review"
+    assert not book.case.standing
+
+
+def test_whoever_withdraws_after_the_originals_were_lost_gets_everything_back() -> None:
+    book = picked_up()
+    lose(book, Leg.PICKUP)
+    assert not book.case.reached(Milestone.PICKED_UP)
+    book.do(c.Withdraw, by="applicant")
+    assert sum(refund.amount for refund in book.case.refunds) == book.case.fee
+
+
+def test_a_loss_after_the_withdrawal_gives_back_the_rest() -> None:
+    book = picked_up()
+    book.do(c.Withdraw, by="applicant")
+    first = sum(refund.amount for refund in book.case.refunds)
+    assert 0 < first < book.case.fee
+    assert lose(book, Leg.PICKUP) == ["ParcelLost", "RefundOwed"]
+    assert sum(refund.amount for refund in book.case.refunds) == book.case.fee
+
+
+def test_originals_that_are_lost_on_their_way_back_are_recorded() -> None:
+    book = Book.open().to_review()
+    book.do(c.Withdraw, by="applicant")
+    book.do(c.Dispatch, by="staff:clerk", contents=("originals",))
+    order(book, Leg.RETURN)
+    move(book, Leg.RETURN, "picked_up")
+    lose(book, Leg.RETURN)
+    assert told(book)[-1] == "return_lost"
+    assert places(book) == {"licence": Place.HALL, "deed": Place.LOST}
+    assert [item for item in owed(book) if item[0] != Kind.REFUND] == []
+    assert rows(book) == []
+
+
+def test_a_courier_that_will_not_come_and_can_not_be_called_off_is_given_up_by_a_person() -> None:
+    book = ready()
+    order(book)
+    move(book, Leg.PICKUP, "exception", "nobody_home")
+    book.pass_time(minutes=4)
+    book.do(c.RecordCancellation, leg=Leg.PICKUP, attempt=1, done=False)
+    values = {"leg": Leg.PICKUP, "attempt": 1, "resolution": "not_collected"}
+    with pytest.raises(Invalid, match="reason_missing"):
+        book.do(c.ResolveShipment, by="staff:clerk", **values, note="")
+    assert names(book.do(c.ResolveShipment, by="staff:clerk", **values, note="n")) == ["CourierCancelled"]
+    assert book.do(c.ResolveShipment, by="staff:clerk", **values, note="n") == ()
+    order(book)
+    move(book, Leg.PICKUP, "picked_up")
+    with pytest.raises(Conflict, match="shipment_not_awaited"):
+        book.do(c.ResolveShipment, by="staff:clerk", **{**values, "attempt": 2}, note="n")
+
+
+# --- where everything is ---
+
+
+def test_each_parcel_and_each_original_is_somewhere_all_along_the_way() -> None:
+    book = ready()
+    assert parcels(book.case) == {}
+    assert places(book) == dict.fromkeys(ALL, Place.APPLICANT)
+    order(book)
+    move(book, Leg.PICKUP, "exception", "nobody_home")
+    called_off(book)
+    order(book)
+    assert parcels(book.case)[Leg.PICKUP, 1].place is Place.NOWHERE
+    assert parcels(book.case)[Leg.PICKUP, 2].place is Place.APPLICANT
+    move(book, Leg.PICKUP, "picked_up")
+    assert originals(book.case)["deed"] == Whereabouts(Place.COURIER, "ems", "W-pickup-2")
+    move(book, Leg.PICKUP, "delivered")
+    assert places(book) == dict.fromkeys(ALL, Place.HALL)
+    book.receive("licence")
+    assert places(book) == {"licence": Place.HALL, "deed": Place.APPLICANT}
+
+
+def test_what_goes_back_is_with_the_courier_then_at_the_door_and_what_is_kept_stays() -> None:
+    book = dispatched()
+    assert places(book) == {"licence": Place.HALL, "deed": Place.COURIER}
+    assert parcels(book.case)[Leg.DELIVERY, 1] == Whereabouts(Place.COURIER, "ems", "W2")
+    move(book, Leg.DELIVERY, "returned")
+    assert places(book) == dict.fromkeys(ALL, Place.HALL)
+    book.do(c.Dispatch, by="staff:clerk", contents=("certificate", "originals"))
+    order(book, Leg.DELIVERY)
+    move(book, Leg.DELIVERY, "picked_up")
+    move(book, Leg.DELIVERY, "delivered")
+    assert places(book) == {"licence": Place.HALL, "deed": Place.APPLICANT}
+
+
+def test_a_promise_that_was_kept_stays_kept_when_the_courier_loses_the_parcel() -> None:
+    book = dispatched()
+    handed_over = book.case.handed_over_at
+    book.pass_time(days=1)
+    lose(book, Leg.DELIVERY)
+    book.pass_time(days=60)
+    assert book.case.handed_over_at == handed_over
+    assert book.do(c.BreakPromise) == ()
+    assert book.now - timedelta(days=60) > (handed_over or book.now)
