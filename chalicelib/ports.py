@@ -11,8 +11,8 @@ Failures of a vendor come in three kinds, so that a caller knows what to do with
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from chalicelib.domain.commit import Commit
@@ -47,6 +47,9 @@ class Forged(Exception):
 
 
 # --- couriers ----------------------------------------------------------------------------------------------------
+
+WHEN_TOLD = datetime(1, 1, 1, tzinfo=UTC)
+"""The time of news whose courier names none: it becomes the time at which the hall was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,10 @@ class CourierOrder:
 class News:
     """One thing that a courier said of one shipment.
 
-    ``state`` is canonical (COURIER_STATES), ``at`` the courier's own event time (aware), ``code`` the courier's code,
-    ``identity`` the same for every repetition of the same news. ``undoes`` names the canonical state that this
-    news takes back (EMS reversals), else "". ``reason`` is why something went wrong (COURIER_REASONS), else "".
+    ``state`` is canonical (COURIER_STATES), ``at`` the courier's own event time (aware; WHEN_TOLD where a push names
+    none), ``code`` the courier's code, ``identity`` the same for every repetition of the same news. ``undoes`` names
+    the canonical state that this news takes back (EMS reversals), else "". ``reason`` is why something went wrong
+    (COURIER_REASONS), else "".
     """
 
     identity: str
@@ -99,6 +103,10 @@ class News:
     code: str
     undoes: str = ""
     reason: str = ""
+
+    def heard(self, at: datetime) -> News:
+        """As it is when the hall hears it at that time: news without a time of its own takes this one."""
+        return replace(self, at=at) if self.at == WHEN_TOLD else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,8 @@ class AwsHall:
         from chalicelib.adapters.couriers.terms import Terms
 
         callback = f"{self.url}/webhooks/couriers/{code}/{self.courier_token}"
-        return Terms(self.settings.courier_options.get(code, {}), self.secrets["couriers"].get(code, {}), callback)
+        options, secrets = self.settings.courier_options.get(code, {}), self.secrets["couriers"].get(code, {})
+        return Terms(options, secrets, callback, memory=self.lookups)
 
     @property
     def courier_token(self) -> str:

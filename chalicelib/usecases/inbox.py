@@ -49,15 +49,15 @@ def apply(hall: Hall, message: InboxMessage) -> None:
     if message.source == STRIPE:
         _apply_payment(hall, message.body)
     else:
-        _apply_push(hall, message.source.removeprefix("courier:"), message.body)
+        _apply_push(hall, message.source.removeprefix("courier:"), message)
 
 
-def _apply_push(hall: Hall, courier: str, body: bytes) -> None:
+def _apply_push(hall: Hall, courier: str, message: InboxMessage) -> None:
     """A push may tell of several parcels: what is none of ours, or refused, does not hold up the rest."""
     refusal: Exception | None = None
-    for news in hall.courier_webhook(courier).read(body):
+    for news in hall.courier_webhook(courier).read(message.body):
         try:
-            shipping.take_news(hall, courier, news)
+            shipping.take_news(hall, courier, news.heard(message.received_at))
         except Busy:
             raise
         except (DomainError, shipping.UnknownShipment) as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from secrets import token_bytes, token_hex
 
-from infra.local.courier_counterpart import easypost_side, ems_side, open_side, sf_side
+from infra.local.courier_counterpart import easypost_side, ems_side, kuaidi100_side, open_side, sf_side
 
 Make = Callable[[], str]
 
@@ -37,6 +37,10 @@ AGREEMENTS: Mapping[str, Agreement] = {
         easypost_side.PATH,
         {"mode": "test"},
         {"key": lambda: f"EZTK{token_hex(26)}", "webhook_secret": lambda: token_hex(32)},
+    ),
+    "kuaidi100": Agreement(
+        kuaidi100_side.PATH,
+        secrets={name: lambda: token_hex(16) for name in ("key", "secret", "customer", "salt")},
     ),
     "open": Agreement(open_side.PATH, secrets={"secret": lambda: f"whsec_{base64(32)}"}),
     "sf": Agreement(

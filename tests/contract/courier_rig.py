@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from chalicelib.adapters import couriers
 from chalicelib.adapters.couriers.terms import Terms
+from chalicelib.adapters.memory import MemoryLookups
 from chalicelib.ports import Courier, CourierOrder, CourierWebhook, News, Reply, Window
 from infra.local import agreements
 from infra.local.courier_counterpart.app import build
@@ -28,6 +29,7 @@ from tests.conformance.rigs import APPLICANT, HALL, LONGEST_WAIT_S, CounterpartR
 OPEN_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 SECRETS = {**agreements.made(), "open": {"secret": OPEN_SECRET}}
 TOKEN = "a-secret-part-of-the-path"
+MEMORY = MemoryLookups()
 BEIJING = timezone(timedelta(hours=8))
 WINDOW = Window(datetime(2026, 1, 5, 9, tzinfo=BEIJING), datetime(2026, 1, 5, 11, tzinfo=BEIJING))
 
@@ -65,6 +67,7 @@ def terms_of(
         {name: changes.get(name, value) for name, value in secrets.items()},
         f"https://hall.example/webhooks/couriers/{code}/{TOKEN}",
         read_s,
+        MEMORY,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.adapters import couriers
 from chalicelib.adapters.couriers.terms import Terms
+from chalicelib.adapters.memory import MemoryLookups
 from infra.local import agreements
 
 OPTIONS, SECRETS = agreements.options("https://couriers.example"), agreements.made()
@@ -16,7 +17,8 @@ OPTIONS, SECRETS = agreements.options("https://couriers.example"), agreements.ma
 
 @pytest.mark.parametrize("code", sorted(couriers.MODULES))
 def test_a_courier_is_found_by_its_code(code: str) -> None:
-    terms = Terms(OPTIONS[code], SECRETS[code], f"https://hall.example/webhooks/couriers/{code}/sample")
+    callback = f"https://hall.example/webhooks/couriers/{code}/sample"
+    terms = Terms(OPTIONS[code], SECRETS[code], callback, memory=MemoryLookups())
     assert couriers.courier(code, terms).code == code
     assert couriers.webhook(code, terms).code == code
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MODULES = {
     "ems": "chalicelib.adapters.couriers.ems",
     "easypost": "chalicelib.adapters.couriers.easypost",
+    "kuaidi100": "chalicelib.adapters.couriers.kuaidi100",
     "open": "chalicelib.adapters.couriers.open_http",
     "sf": "chalicelib.adapters.couriers.sf",
 }

@@ -26,6 +26,7 @@ from infra.local.courier_counterpart.depot import Depot
 from infra.local.courier_counterpart.dialects import DELIVERY_PROBLEMS, MISHAPS, PICKUP_PROBLEMS, TAKEN_BACK, Dialect
 from infra.local.courier_counterpart.easypost_side import EasyPostSide
 from infra.local.courier_counterpart.ems_side import EmsSide
+from infra.local.courier_counterpart.kuaidi100_side import Kuaidi100Side
 from infra.local.courier_counterpart.open_side import OpenSide
 from infra.local.courier_counterpart.postman import Hall, Postman
 from infra.local.courier_counterpart.sf_side import SfSide
@@ -70,6 +71,7 @@ _LEGS = {"pickup": "Pickup 上门取件", "delivery": "Delivery 送件", "return
 SIDES: Mapping[str, Callable[[Mapping[str, str]], Dialect]] = {
     "ems": EmsSide,
     "easypost": EasyPostSide,
+    "kuaidi100": Kuaidi100Side,
     "open": OpenSide,
     "sf": SfSide,
 }
