@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 from urllib.parse import quote
@@ -68,7 +69,7 @@ class MemoryCaseLog:
         if not commits:
             return None
         return CaseRecord(
-            tuple(commit_from_json(json.loads(body)) for _, body in commits),
+            tuple(_read_commit(body) for _, body in commits),
             tuple(Submission(case, revision, **json.loads(body)) for revision, body in submissions),
             tuple(Note(case, digest, **json.loads(body)) for digest, body in notes),
         )
@@ -95,6 +96,12 @@ class MemoryCaseLog:
         with self._lock:
             found = sorted(case for case in self._commits if case > after)
         yield from found
+
+
+@lru_cache(maxsize=1024)
+def _read_commit(body: bytes) -> Commit:
+    """A test loads the same commits at every turn; a commit never changes."""
+    return commit_from_json(json.loads(body))
 
 
 def _beside_json(item: Submission | Note) -> bytes:
@@ -172,7 +179,7 @@ class MemoryReadModel:
         with self._lock:
             view = self._views.get(case)
             if view is not None and view.version == version:
-                self._views[case] = replace(view, attention_at=at, looks=view.looks + 1)
+                self._views[case] = replace(view, attention_at=at, looks=view.looks + looks)
 
 
 class MemoryInbox:
