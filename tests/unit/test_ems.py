@@ -288,7 +288,14 @@ def test_what_nobody_has_signed_does_not_change_the_news() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"opTime": "2026-13-05 09:02:03"}, {"opTime": ""}, {"waybillNo": ""}, {"opCode": "2 03"}]
+    "changed",
+    [
+        {"opTime": "2026-13-05 09:02:03"},
+        {"opTime": "0001-01-01 00:00:00"},
+        {"opTime": ""},
+        {"waybillNo": ""},
+        {"opCode": "2 03"},
+    ],
 )
 def test_a_push_that_makes_no_sense_is_kept_but_not_read(changed: dict[str, str]) -> None:
     webhook = EmsWebhook(KEY, SENDER)

@@ -143,6 +143,7 @@ def test_other_news_has_another_identity(changed: dict[str, str]) -> None:
         {"waybill": "a/b"},
         {"waybill": 7},
         {"at": "2026-01-05T09:02:03"},
+        {"at": "0001-01-01T00:00:00+08:00"},
         {"at": "yesterday"},
         {"at": 1767323045},
         {"at": None},

@@ -16,8 +16,9 @@ from chalicelib.adapters.couriers import sf
 from chalicelib.adapters.couriers.http import Answer, Http
 from chalicelib.adapters.couriers.sf import Account, Platform, SfCourier, digest
 from chalicelib.adapters.couriers.sf_codes import ERRORS, OP_CODES, ORDER_STATES, REASON_CODES, STATUSES, WORDS
-from chalicelib.adapters.couriers.sf_news import BEIJING, STATE_ANSWER, SfWebhook
+from chalicelib.adapters.couriers.sf_news import STATE_ANSWER, SfWebhook
 from chalicelib.adapters.couriers.terms import Terms
+from chalicelib.adapters.couriers.times import BEIJING
 from chalicelib.ports import (
     COURIER_REASONS,
     COURIER_STATES,

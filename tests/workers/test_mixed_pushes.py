@@ -8,7 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from chalicelib.adapters.couriers.sf_news import BEIJING, TIME, SfWebhook
+from chalicelib.adapters.couriers.sf_news import SfWebhook
+from chalicelib.adapters.couriers.times import BEIJING, FORM
 from chalicelib.ports import CourierWebhook, InboxMessage
 from chalicelib.usecases import inbox
 from tests.api import RESIDENCE, RESIDENCE_ANSWERS
@@ -45,7 +46,7 @@ def ours(way: Way) -> tuple[str, str]:
 
 
 def push(way: Way, at: datetime, *parcels: tuple[str, str], op: str = "50") -> bool:
-    stored = inbox.accept_courier_push(way.hall, "sf", {}, a_batch(at.astimezone(BEIJING).strftime(TIME), op, parcels))
+    stored = inbox.accept_courier_push(way.hall, "sf", {}, a_batch(at.astimezone(BEIJING).strftime(FORM), op, parcels))
     way.work()
     return stored
 

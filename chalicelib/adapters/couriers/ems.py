@@ -15,7 +15,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from chalicelib.adapters.couriers.http import Http, json_object, utc_now
+from chalicelib.adapters.couriers.times import from_beijing, in_beijing
 from chalicelib.ports import (
     CourierOrder,
     Forged,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from chalicelib.adapters.couriers.terms import Terms
 
 PRODUCTION = "https://api.ems.com.cn/amp-prod-api/f/amp/api/open"
-BEIJING = timezone(timedelta(hours=8))
-_TIME = "%Y-%m-%d %H:%M:%S"
 _SEAL = "|$4|"
 
 _ORDER, _CANCEL, _QUERY, _PUSH = "020003", "020006", "040001", "040002"
@@ -241,7 +240,7 @@ class EmsCourier:
         return body
 
     def _now(self) -> str:
-        return self._clock().astimezone(BEIJING).strftime(_TIME)
+        return in_beijing(self._clock())
 
 
 class EmsWebhook:
@@ -315,7 +314,7 @@ def _operation(item: Mapping[str, Any]) -> dict[str, str]:
             raise ValueError(f"no {name}")
     if not _WORD.fullmatch(fields["orderNo"]):
         fields["orderNo"] = ""
-    datetime.strptime(fields["opTime"], _TIME)  # noqa: DTZ007
+    from_beijing(fields["opTime"])
     return fields
 
 
@@ -331,7 +330,7 @@ def _news(operation: Mapping[str, str], *, waybill: str, order: str) -> News | N
         state, reason = ATTEMPTS_IN_VAIN[operation[_ATTEMPT]]
     elif not (state := _state(code)):
         return None
-    at = datetime.strptime(operation["opTime"], _TIME).replace(tzinfo=BEIJING)
+    at = from_beijing(operation["opTime"])
     return News(_identity(operation), waybill, order, state, at, code, undoes, reason)
 
 
@@ -347,8 +346,8 @@ def _pickup(window: Window | None) -> dict[str, str]:
         return {"pickupType": _DROPPED_OFF}
     return {
         "pickupType": _FETCHED,
-        "pickupPreBeginTime": window.start.astimezone(BEIJING).strftime(_TIME),
-        "pickupPreEndTime": window.end.astimezone(BEIJING).strftime(_TIME),
+        "pickupPreBeginTime": in_beijing(window.start),
+        "pickupPreEndTime": in_beijing(window.end),
     }
 
 

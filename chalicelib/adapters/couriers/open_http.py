@@ -17,6 +17,7 @@ from urllib.parse import quote
 from standardwebhooks import Webhook
 
 from chalicelib.adapters.couriers.http import Answer, Http, json_object, utc_now
+from chalicelib.adapters.couriers.times import plausible
 from chalicelib.ports import COURIER_REASONS, COURIER_STATES, CourierOrder, Forged, News, Reply, Shipment, Window
 
 if TYPE_CHECKING:
@@ -218,4 +219,4 @@ def _time(data: Mapping[str, Any], name: str) -> datetime:
     at = datetime.fromisoformat(value) if isinstance(value, str) else None
     if at is None or at.tzinfo is None:
         raise ValueError(f"{name} is no time with an offset")
-    return at
+    return plausible(at)

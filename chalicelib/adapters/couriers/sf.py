@@ -26,9 +26,7 @@ from uuid import uuid4
 from chalicelib.adapters.couriers.http import Http, json_object, utc_now
 from chalicelib.adapters.couriers.sf_codes import ERRORS
 from chalicelib.adapters.couriers.sf_news import (
-    BEIJING,
     STATE_ANSWER,
-    TIME,
     SfWebhook,
     code_of,
     fields,
@@ -37,6 +35,7 @@ from chalicelib.adapters.couriers.sf_news import (
     text_of,
     told,
 )
+from chalicelib.adapters.couriers.times import in_beijing
 from chalicelib.ports import (
     CourierOrder,
     News,
@@ -384,8 +383,8 @@ def _pickup(window: Window | None) -> dict[str, Any]:
         return {"isDocall": 0}  # handed over with the hall's other mail
     return {
         "isDocall": 1,
-        "sendStartTm": _beijing(window.start),
-        "extraInfoList": [{"attrName": "pickupAppointEndTime", "attrVal": _beijing(window.end)}],
+        "sendStartTm": in_beijing(window.start),
+        "extraInfoList": [{"attrName": "pickupAppointEndTime", "attrVal": in_beijing(window.end)}],
     }
 
 
@@ -414,7 +413,3 @@ def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004 -- to the caller it is one kind of fault
     return value
-
-
-def _beijing(at: datetime) -> str:
-    return at.astimezone(BEIJING).strftime(TIME)

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
@@ -27,10 +27,9 @@ from chalicelib.adapters.couriers.sf_codes import (
     WITHOUT_NEWS,
     WORDS,
 )
+from chalicelib.adapters.couriers.times import BEIJING, from_beijing, plausible
 from chalicelib.ports import Forged, News, Reply
 
-BEIJING = timezone(timedelta(hours=8))
-TIME = "%Y-%m-%d %H:%M:%S"
 STATE_ANSWER = '{"success":"true","code":"0","msg":""}'
 """What acknowledges states of orders in JSON (unconfirmed, hence the option ``state_answer``)."""
 
@@ -42,7 +41,7 @@ _REFUSAL = '{"return_code":"1000","return_msg":"失败"}'
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CODE = re.compile(r"[A-Za-z0-9]{1,16}")
-_STAMP = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _EPOCH = re.compile(r"(\d{10})(\d{3})?", re.ASCII)
 
 Fields = Mapping[str, str]
@@ -202,14 +201,14 @@ def _came_about(element: Fields) -> datetime:
     pushed = _EPOCH.fullmatch(element.get("pushed", ""))
     if pushed is None:
         raise ValueError("no time")
-    return datetime.fromtimestamp(int(pushed[1]), BEIJING)
+    return plausible(datetime.fromtimestamp(int(pushed[1]), BEIJING))
 
 
 def _time(text: str) -> datetime:
     found = _STAMP.match(text)
     if found is None:
         raise ValueError("no time")
-    return datetime.strptime(found[0], TIME).replace(tzinfo=BEIJING)
+    return from_beijing(found[0])
 
 
 # --- pushes ---
