@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.case import Case
+from chalicelib.domain.case import Case, Shipment
 from chalicelib.domain.service import Leg, Stage
 
 
@@ -87,6 +87,59 @@ def _decided_at(case: Case, stage: Stage) -> datetime | None:
     if not all(case.approved(code) for code in terms):
         return None
     return max((task.decided_at for task in case.tasks if task.code in terms and task.decided_at), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong with the papers on their way: ``code`` names the text that says so and how it goes on."""
+
+    code: str
+    leg: Leg
+    why: str  # see Shipment.why
+
+
+TROUBLES = (
+    "pickup_failed", "window_wanted", "pickup_address", "pickup_lost", "delivery_failed", "awaiting_collection",
+    "returned", "delivery_address", "no_courier", "parcel_missing", "delivery_lost", "return_lost",
+)  # fmt: skip
+
+
+def trouble(case: Case) -> Trouble | None:
+    """What the applicant has to know of papers that do not come along as they should; None when all is well."""
+    for leg in reversed(Leg):
+        last = case.last_shipment(leg)
+        code = _trouble(case, last) if last else ""
+        if last and code:
+            return Trouble(code, leg, last.why)
+    return None
+
+
+def _trouble(case: Case, last: Shipment) -> str:
+    if last.state == "delivered":
+        return ""
+    if case.address_open(last.leg) and (last.leg is not Leg.DELIVERY or not case.ending):
+        return "pickup_address" if last.leg is Leg.PICKUP else "delivery_address"
+    if last.in_doubt:
+        return "parcel_missing"
+    return _pickup_trouble(case, last) if last.leg is Leg.PICKUP else _parcel_trouble(case, last)
+
+
+def _pickup_trouble(case: Case, last: Shipment) -> str:
+    if case.ending or case.originals_complete:
+        return ""
+    if case.window_wanted:
+        return "pickup_lost" if last.lost_at else "window_wanted"
+    return "pickup_failed" if last.in_vain or last.state == "returned" else ""
+
+
+def _parcel_trouble(case: Case, last: Shipment) -> str:
+    if last.state == "lost":
+        return f"{last.leg}_lost"
+    if last.state in ("delivery_failed", "returned"):
+        return last.state
+    if last.reason == "awaiting_collection":
+        return last.reason
+    return "no_courier" if case.stranded(last.leg) else ""
 
 
 def actions(case: Case) -> tuple[str, ...]:
