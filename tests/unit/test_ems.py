@@ -12,7 +12,6 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from chalicelib.adapters.couriers.ems import (
-    BEIJING,
     OP_CODES,
     REVERSALS,
     EmsCourier,
@@ -21,6 +20,7 @@ from chalicelib.adapters.couriers.ems import (
     unseal,
 )
 from chalicelib.adapters.couriers.http import Answer, Http
+from chalicelib.adapters.couriers.times import BEIJING
 from chalicelib.ports import (
     COURIER_STATES,
     CourierOrder,
