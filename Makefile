@@ -1,14 +1,14 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help environment environments pages run demo reset test check quick format lock lint-services bench lighthouse package deploy
+.PHONY: help environment environments pages run demo reset test check quick format lock lint-services courier-conformance bench lighthouse package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
 STAGE ?= prod
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  \033[1m%-19s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- on this machine
 
@@ -54,6 +54,9 @@ lock: environment ## renew the lock files from requirements.in and requirements/
 
 lint-services: environment ## check every service: its form, texts, examples, and that nobody has to come in person
 	@$(PYTHON) -m chalicelib.forms.lint
+
+courier-conformance: environment ## put an endpoint of the open courier contract to the kit (URL=… SECRET=whsec_… DRIVE=… LISTEN=host:port WAIT=20 HAND=1)
+	@COURIER_SECRET='$(SECRET)' $(PYTHON) -m tests.conformance --url '$(URL)' --drive '$(DRIVE)' --listen '$(LISTEN)' $(if $(WAIT),--wait $(WAIT)) $(if $(HAND),--by-hand)
 
 bench: environments pages ## measure the hall on this machine (ROWS=20000)
 	@$(PYTHON) -m tests.bench

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from urllib3.exceptions import HTTPError
+
 from chalicelib.ports import VendorError
 from tests.conformance.rigs import Ability, CannotTell, Profile, Rig, Silence
 
@@ -77,7 +79,7 @@ def _outcome(each: Check, rig: Rig) -> Outcome:
         each.conduct(rig)
     except CannotTell as fault:
         return Outcome(each, Verdict.SKIPPED, str(fault))
-    except (AssertionError, Silence, VendorError) as fault:
+    except (AssertionError, HTTPError, Silence, VendorError) as fault:
         return Outcome(each, Verdict.FAILED, str(fault) or type(fault).__name__)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:  # an adapter that trips over its own answer
         return Outcome(each, Verdict.FAILED, f"{type(fault).__name__}: {fault}")

@@ -11,15 +11,20 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, NoReturn, Protocol
+from urllib.parse import urlsplit
 
 import urllib3
 
 from chalicelib.adapters import couriers
+from chalicelib.adapters.couriers.http import Http
 from chalicelib.adapters.couriers.memory import MemoryCourier
+from chalicelib.adapters.couriers.open_http import OpenCourier
 from chalicelib.adapters.couriers.terms import Terms
 from chalicelib.domain.numbers import ALPHABET
 from chalicelib.ports import (
@@ -324,7 +329,7 @@ class EndpointRig:
         self, endpoint: Endpoint, *, ear: Ear | None, drive: str = "", tell: Callable[[str], bool] | None = None
     ) -> None:
         self.endpoint, self._ear, self._drive, self._tell = endpoint, ear, drive, tell
-        self.courier: Courier = self._courier(LONGEST_WAIT_S)
+        self.courier: Courier = couriers.courier("open", Terms({"url": endpoint.url}, self._secrets))
         self._seen: dict[str, set[str]] = {}
         moves = {Ability.MOVES, Ability.HEARS} if drive or tell else set()
         driven, heard = {Ability.DRIVE} if drive else set(), {Ability.PUSHES} if ear else set()
@@ -332,14 +337,14 @@ class EndpointRig:
 
     @property
     def webhook(self) -> CourierWebhook:
-        return couriers.webhook("open", Terms(secrets={"secret": self.endpoint.secret}))
+        return couriers.webhook("open", Terms(secrets=self._secrets))
 
     def begin(self) -> None:
         pass
 
     def order_unanswered(self, order: CourierOrder) -> NoReturn:
-        self._courier(0.001).order(order)
-        raise CannotTell("the answer came before one could hang up")
+        OpenCourier(self.endpoint.url, self.endpoint.secret, http=HangingUp("open")).order(order)
+        raise AssertionError("the order was answered")
 
     def move(self, shipment: Shipment, state: str, *, reason: str = "", undoes: str = "") -> None:
         waybill = shipment.waybill or self._waybill(shipment.order)
@@ -370,14 +375,15 @@ class EndpointRig:
     def stranger(self) -> CourierWebhook:
         return couriers.webhook("open", Terms(secrets={"secret": other_secret()}))
 
-    def all_is_heard(self) -> NoReturn:
+    @property
+    def booked(self) -> NoReturn:
         raise NotImplementedError
 
-    booked = err = unreachable = all_is_heard
+    err = all_is_heard = unreachable = booked
 
-    def _courier(self, read_s: float) -> Courier:
-        secret = {"secret": self.endpoint.secret}
-        return couriers.courier("open", Terms({"url": self.endpoint.url}, secret, read_s=read_s))
+    @property
+    def _secrets(self) -> Mapping[str, str]:
+        return {"secret": self.endpoint.secret}
 
     def _post(self, waybill: str, wish: Mapping[str, str]) -> None:
         answer = call("POST", f"{self._drive}/waybills/{waybill}/events", wish)
@@ -396,6 +402,26 @@ class EndpointRig:
     def _unseen(self, shipment: Shipment, seen: set[str]) -> tuple[News, ...]:
         found = self.courier.query(shipment.order, shipment.waybill)
         return tuple(news for news in (found.news if found else ()) if news.identity not in seen)
+
+
+class HangingUp(Http):
+    """Sends a request whole, and does not wait for the answer."""
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str],
+        changes: bool,
+        accepts: frozenset[int] = frozenset(),
+    ) -> NoReturn:
+        address = urlsplit(url)
+        kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+        with closing(kind(address.hostname or "", address.port, timeout=LONGEST_WAIT_S)) as connection:
+            connection.request(method, address.path, body, dict(headers))
+        raise self.doubt("hung_up", changes=changes)
 
 
 def other_secret() -> str:
