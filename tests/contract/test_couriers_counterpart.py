@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,17 @@ import urllib3
 from standardwebhooks import Webhook
 
 from chalicelib.adapters.couriers.open_http import signed
-from chalicelib.ports import Reply, VendorRejected
+from chalicelib.ports import Reply, VendorRejected, VendorUnknown
+from infra.local import agreements
+from infra.local.courier_counterpart.app import SIDES
+from infra.local.courier_counterpart.book import Book
+from infra.local.courier_counterpart.chaos import Chaos
 from infra.local.courier_counterpart.postman import pause_after
 from tests.conformance.listener import Received, catching_hall
 from tests.conformance.rigs import eventually
 from tests.contract.courier_rig import (
     OPEN_SECRET,
+    SECRETS,
     HttpRig,
     acknowledging,
     an_order,
@@ -231,3 +238,198 @@ def test_a_signed_query_is_no_permission_to_cancel_or_to_ask_for_another_order(r
     asked = [("GET", f"{order}"), ("POST", f"{order}/cancellation"), ("GET", other)]
     answers = [urllib3.request(method, f"{rig.url}/open/orders/{path}", headers=headers) for method, path in asked]
     assert [answer.status for answer in answers] == [200, 401, 401]
+
+
+# --- why, and what is lost ---------------------------------------------------------------------------------------
+
+
+def event(rig: HttpRig, waybill: str, **wish: str) -> int:
+    return int(rig.call("POST", f"/waybills/{waybill}/events", wish).status)
+
+
+def test_a_reason_is_told_with_the_state(rig: HttpRig) -> None:
+    waybill = rig.courier.order(an_order()).waybill
+    assert event(rig, waybill, state="exception", reason="nobody_home") == 201
+    news = rig.read(rig.hall.next())
+    assert (news.state, news.reason) == ("exception", "nobody_home")
+    (parcel,) = rig.call("GET", "/waybills").json()
+    assert (parcel["state"], parcel["reason"]) == ("exception", "nobody_home")
+
+
+@pytest.mark.parametrize(
+    ("code", "wish", "told"),
+    [
+        ("open", {"state": "delivered", "reason": "lost"}, []),
+        ("open", {"state": "exception", "reason": "eaten"}, ["damaged", "delayed", "lost"]),
+        ("ems", {"state": "delivery_failed", "reason": "nobody_home"}, ["refused"]),
+    ],
+)
+def test_a_reason_that_the_courier_can_not_tell_is_refused(
+    tmp_path: Path, code: str, wish: dict[str, str], told: list[str]
+) -> None:
+    with http_rig(code, tmp_path) as rig:
+        waybill = rig.courier.order(an_order()).waybill
+        answer = rig.call("POST", f"/waybills/{waybill}/events", wish)
+    assert (answer.status, answer.json()["error"]) == (422, "unknown_reason")
+    assert set(told) <= set(answer.json()["reasons"])
+
+
+def test_a_person_says_why_on_the_page(rig: HttpRig) -> None:
+    waybill = rig.courier.order(an_order()).waybill
+    page = rig.call("GET", "/").data.decode()
+    assert 'value="not_collectable"' in page
+    assert 'value="lost"' not in page  # it is with its sender still
+    address = f"{rig.url}/waybills/{waybill}/events"
+    assert urllib3.request("POST", address, body="state=picked_up", headers=FORM, redirect=False).status == 303
+    page = rig.call("GET", "/").data.decode()
+    assert 'value="lost"' in page
+    assert 'value="not_collectable"' not in page
+    moved = urllib3.request("POST", address, body="state=exception&reason=lost", headers=FORM, redirect=False)
+    assert moved.status == 303
+    assert "Lost" in rig.call("GET", "/").data.decode()
+
+
+def test_the_page_offers_only_what_the_courier_can_tell(tmp_path: Path) -> None:
+    with http_rig("ems", tmp_path) as rig:
+        waybill = rig.courier.order(an_order()).waybill
+        for state in ("picked_up", "in_transit", "out_for_delivery"):
+            assert event(rig, waybill, state=state) == 201
+        page = rig.call("GET", "/").data.decode()
+    assert 'value="refused"' in page
+    assert 'value="nobody_home"' not in page
+
+
+def test_a_parcel_that_could_not_be_fetched_may_still_be_fetched_or_called_off(rig: HttpRig) -> None:
+    waybills = [rig.courier.order(an_order(f"D7K3-M9QF-2XHVA-pickup-{n}")).waybill for n in (1, 2)]
+    for waybill in waybills:
+        assert event(rig, waybill, state="exception", reason="nobody_home") == 201
+    rig.courier.cancel("D7K3-M9QF-2XHVA-pickup-1", waybills[0])
+    assert event(rig, waybills[1], state="picked_up") == 201
+    with pytest.raises(VendorRejected):
+        rig.courier.cancel("D7K3-M9QF-2XHVA-pickup-2", waybills[1])
+
+
+def test_a_book_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "couriers.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            "CREATE TABLE parcel (waybill TEXT PRIMARY KEY, courier TEXT NOT NULL, number TEXT NOT NULL,"
+            " UNIQUE (courier, number)) STRICT;"
+            "CREATE TABLE event (id TEXT PRIMARY KEY, waybill TEXT NOT NULL REFERENCES parcel, state TEXT NOT NULL,"
+            " undoes TEXT NOT NULL, at TEXT NOT NULL) STRICT;"
+            "INSERT INTO parcel VALUES ('1000000000001', 'open', 'D7K3-M9QF-2XHVA-pickup-1');"
+            "INSERT INTO event VALUES ('e1', '1000000000001', 'picked_up', '', '2026-01-05T01:02:03.000000+00:00');"
+        )
+    for _ in range(2):  # the second time there is nothing left to bring up to date
+        book = Book(path)
+        parcel = book.parcel("1000000000001")
+        book.close()
+        assert parcel is not None
+        assert [(event.state, event.reason) for event in parcel.events] == [("picked_up", "")]
+
+
+# --- faults by lot -----------------------------------------------------------------------------------------------
+
+NUMBERS = [f"D7K3-M9QF-{n:05}-pickup-1" for n in range(200)]
+
+
+def lots(chaos: Chaos) -> list[object]:
+    """What becomes of each order and its pushes."""
+    return [
+        (
+            chaos.refuses(number),
+            chaos.leaves_unanswered(number),
+            chaos.loses_parcel(number),
+            [(chaos.loses(number, n), chaos.delays(number, n), chaos.holds_back(number, n)) for n in range(4)],
+            [(chaos.drops(number, n, 0), chaos.drops(number, n, 1), chaos.repeats_after(number, n)) for n in range(4)],
+        )
+        for number in NUMBERS
+    ]
+
+
+SHARES = dict.fromkeys(
+    ("drop", "lose", "duplicate", "reorder", "delay", "refuse_share", "timeout_share", "lose_parcel"), 0.3
+)
+
+
+def test_a_seed_gives_the_same_orders_the_same_faults_whatever_comes_between() -> None:
+    chaos = [Chaos(), Chaos(), Chaos()]
+    for each, seed in zip(chaos, (7, 7, 8), strict=True):
+        each.set({**SHARES, "delay_s": 1, "seed": seed})
+    chaos[1].refuses("D7K3-M9QF-ZZZZZ-pickup-1")  # another order, first
+    first, again, other = (lots(each) for each in chaos)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("fault", SHARES)
+def test_a_share_is_a_share(fault: str) -> None:
+    chaos = Chaos()
+    met = {
+        "drop": lambda number: chaos.drops(number, 0, 0),
+        "lose": lambda number: chaos.loses(number, 0),
+        "duplicate": lambda number: chaos.repeats_after(number, 0) is not None,
+        "reorder": lambda number: chaos.holds_back(number, 0) is not None,
+        "delay": lambda number: chaos.delays(number, 0) == 5.0,
+        "refuse_share": chaos.refuses,
+        "timeout_share": chaos.leaves_unanswered,
+        "lose_parcel": lambda number: chaos.loses_parcel(number) is not None,
+    }[fault]
+    chaos.set({fault: 0.3, "delay_s": 5.0, "seed": 1})
+    assert 40 <= sum(map(met, NUMBERS)) <= 80  # of 200
+    chaos.set({fault: 0, "delay_s": 5.0})
+    assert not any(map(met, NUMBERS))
+    chaos.set({fault: 1, "delay_s": 5.0})
+    assert all(map(met, NUMBERS))
+
+
+def test_the_seed_that_was_drawn_is_shown_so_that_a_run_can_be_repeated() -> None:
+    chaos, again = Chaos(), Chaos()
+    chaos.set(SHARES)
+    again.set({**SHARES, "seed": chaos.state()["seed"]})
+    assert lots(chaos) == lots(again)
+
+
+def test_an_order_is_left_unanswered_by_lot_once(rig: HttpRig) -> None:
+    rig.fault(timeout_share=1)
+    with pytest.raises(VendorUnknown):
+        courier_at(rig.url, "open", read_s=0.3).order(an_order())
+    assert rig.courier.order(an_order()).waybill
+
+
+def test_an_order_is_refused_by_lot_however_often_it_comes_unless_it_is_booked(rig: HttpRig) -> None:
+    booked = rig.courier.order(an_order())
+    rig.fault(refuse_share=1)
+    assert rig.courier.order(an_order()) == booked
+    for _ in range(2):
+        with pytest.raises(VendorRejected):
+            rig.courier.order(an_order("D7K3-M9QF-2XHVA-pickup-2"))
+
+
+def test_a_parcel_gets_lost_under_way_all_by_itself_and_once(rig: HttpRig) -> None:
+    shipment = rig.courier.order(an_order())
+    rig.fault(lose_parcel=1, seed=1)
+    for state in ("picked_up", "in_transit", "out_for_delivery", "delivered"):
+        assert event(rig, shipment.waybill, state=state) == 201
+    found = rig.courier.query(shipment.order, shipment.waybill)
+    assert found is not None
+    told = [(news.state, news.reason) for news in found.news]
+    assert told.count(("exception", "lost")) == 1
+    assert told.index(("exception", "lost")) in (1, 2, 3)
+    assert until_delivered(rig, 5).count("exception") == 1
+
+
+@pytest.mark.parametrize("code", SIDES)
+def test_every_courier_can_tell_that_a_parcel_is_in_trouble(code: str) -> None:
+    assert "exception" in SIDES[code](agreements.terms(SECRETS)[code]).states
+
+
+def test_the_page_shows_that_faults_are_on(rig: HttpRig) -> None:
+    assert "Faults are on" not in rig.call("GET", "/").data.decode()
+    rig.fault(drop=0.25, refuse=2, seed=5)
+    page = rig.call("GET", "/").data.decode()
+    assert "Faults are on" in page
+    assert "drop 0.25" in page
+    assert "refuse 2" in page
+    rig.fault(seed=5)
+    assert "Faults are on" not in rig.call("GET", "/").data.decode()
