@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.couriers.terms import Terms
     from chalicelib.domain.clock import Calendar
     from chalicelib.forms.catalogue import Catalogue
+    from chalicelib.usecases.folds import Folds
     from chalicelib.usecases.hall import Hall
     from chalicelib.usecases.vendors import Health
 
@@ -88,6 +89,12 @@ class AwsHall:
         return Catalogue()
 
     # --- the store ---
+
+    @cached_property
+    def folds(self) -> Folds:
+        from chalicelib.usecases.folds import Folds
+
+        return Folds()
 
     @cached_property
     def log(self) -> ports.CaseLog:

@@ -24,6 +24,7 @@ from chalicelib.adapters.stripe_webhook import StripeWebhook
 from chalicelib.forms.catalogue import Catalogue
 from chalicelib.forms.inspection import inspect
 from chalicelib.ports import CertificateDocument, CourierWebhook, Finding, Party
+from chalicelib.usecases.folds import Folds
 from chalicelib.usecases.inbox import try_apply
 from chalicelib.usecases.perform import perform
 from chalicelib.usecases.relay import relay
@@ -153,6 +154,7 @@ class MemoryHall:
         self.clock = Clock(now)
         self.calendar = HolidayCalendar("CN", "Asia/Shanghai")
         self.catalogue = catalogue or Catalogue()
+        self.folds = Folds()
         self.log = memory.MemoryCaseLog()
         self.ledger = memory.MemoryLedger()
         self.read_model = memory.MemoryReadModel()

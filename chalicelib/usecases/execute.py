@@ -45,11 +45,16 @@ def load(hall: Hall, number: str) -> Loaded:
 
 
 def fold_record(hall: Hall, number: str, record: CaseRecord) -> Case:
+    begun = hall.folds.begun(number, record) or _unopened(hall, number, record)
+    return hall.folds.keep(fold(begun, record.commits[begun.version :]))
+
+
+def _unopened(hall: Hall, number: str, record: CaseRecord) -> Case:
     first = record.commits[0].events[0]
     if not isinstance(first, Submitted):
         raise TypeError(f"the log of {number} does not begin with a submission")  # pragma: no cover - corrupt store
     service = hall.catalogue.service(first.service, first.service_version)
-    return fold(Case(number, service, hall.calendar), record.commits)
+    return Case(number, service, hall.calendar)
 
 
 def execute(

@@ -14,6 +14,7 @@ from chalicelib.domain.clock import Calendar
 if TYPE_CHECKING:
     from chalicelib import ports
     from chalicelib.forms.catalogue import Catalogue
+    from chalicelib.usecases.folds import Folds
     from chalicelib.usecases.vendors import Health
 
 
@@ -44,6 +45,8 @@ class Hall(Protocol):
     def calendar(self) -> Calendar: ...
     @property
     def catalogue(self) -> Catalogue: ...
+    @property
+    def folds(self) -> Folds: ...
     @property
     def log(self) -> ports.CaseLog: ...
     @property
