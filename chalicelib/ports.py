@@ -230,13 +230,41 @@ class Refund:
     reason: str = ""
 
 
+DISPUTE_STATES = (
+    "warning_needs_response",  # an inquiry: the bank asks, and has taken nothing yet
+    "warning_under_review",
+    "needs_response",  # the bank has taken the amount back, and hears the hall
+    "under_review",
+    "won",
+    "lost",
+    "closed",  # it came to nothing
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A payment, or part of it, that the payer's bank disputes.
+
+    ``state`` is one of DISPUTE_STATES, ``reason`` the bank's, ``respond_by`` until when it hears the hall. ``case`` is
+    the payment's, "" for a payment that no case was paid with.
+    """
+
+    id: str
+    payment: str
+    case: str
+    amount: Money
+    state: str
+    reason: str
+    respond_by: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class StatementItem:
     """One object on the provider's statement.
 
     ``case`` is the case that it was made for and ``payment`` the payment that it belongs to, each "" where it names
     none. ``state`` of a checkout and of a refund is as above, of a charge (a try to pay) ``succeeded``, ``pending`` or
-    ``failed``, of a dispute the provider's own word. ``key`` is the key that a refund was made under, else "".
+    ``failed``, of a dispute one of DISPUTE_STATES. ``key`` is the key that a refund was made under, else "".
     """
 
     id: str
@@ -259,7 +287,7 @@ class Statement:
 
 
 class Payments(Protocol):
-    """Checkouts and refunds. Every method may raise the three kinds of VendorError."""
+    """Checkouts, refunds and disputes. Every method may raise the three kinds of VendorError."""
 
     def open_checkout(
         self,
@@ -289,6 +317,12 @@ class Payments(Protocol):
         """The refund that was made under this key, as it is now; None: there is none."""
         ...
 
+    def dispute(self, id: str) -> Dispute: ...
+
+    def disputes(self, payment: str) -> tuple[Dispute, ...]:
+        """All disputes of a payment."""
+        ...
+
     def statement(self, since: datetime, until: datetime) -> Statement:
         """All that was made from ``since`` on and before ``until``, whoever made it. Whole seconds count."""
         ...
@@ -297,13 +331,16 @@ class Payments(Protocol):
 class PaymentWebhook(Protocol):
     """``authenticate`` raises Forged and gives the event's identity.
 
-    ``checkout_of`` gives the id of the checkout to fetch anew, ``case_of`` the case that any other event belongs to;
-    None where the event is about no such thing.
+    ``reduced`` gives of an authenticated body what the others need of it, which alone is kept: no personal data.
+    ``checkout_of`` and ``dispute_of`` give the id of what is to be fetched anew, ``case_of`` the case that any other
+    event belongs to; None where the event is about no such thing.
     """
 
     def authenticate(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str: ...
 
+    def reduced(self, body: bytes) -> bytes: ...
     def checkout_of(self, body: bytes) -> str | None: ...
+    def dispute_of(self, body: bytes) -> str | None: ...
     def case_of(self, body: bytes) -> str | None: ...
 
 
@@ -596,7 +633,10 @@ class ReadModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """What a vendor told us, as it came. ``id`` is ``<source>#<the sender's own identity of the message>``."""
+    """What a vendor told us, as it came, or so much of it as the hall has to know.
+
+    ``id`` is ``<source>#<the sender's own identity of the message>``.
+    """
 
     id: str
     source: str  # stripe, courier:<code>

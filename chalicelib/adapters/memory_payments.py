@@ -7,20 +7,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.money import Money
-from chalicelib.ports import Checkout, CheckoutLine, Refund, Statement, StatementItem, VendorRejected
+from chalicelib.ports import Checkout, CheckoutLine, Dispute, Refund, Statement, StatementItem, VendorRejected
 
 SHORTEST, LONGEST = timedelta(minutes=30), timedelta(hours=24)  # Stripe's limits for an open checkout
+RESPOND_WITHIN = timedelta(days=9)
+WITHDRAWN = frozenset({"needs_response", "under_review"})  # states of a dispute in which the bank has the money
 KEY_LIVES = timedelta(hours=24)  # for so long Stripe remembers under which key a checkout was opened
 
 
 @dataclass(slots=True)
 class MemoryPayments:
     """Implements ports.Payments. ``clock`` gives an aware now; ``pay``, ``decline`` and ``expire`` are the applicant's
-    and time's doing."""
+    and time's doing, ``settle``, ``open_dispute`` and ``move_dispute`` the bank's."""
 
     clock: Callable[[], datetime]
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     refunds: dict[str, tuple[str, Refund]] = field(default_factory=dict)  # by key, with the payment
+    disputed: dict[str, Dispute] = field(default_factory=dict)
     charges: list[StatementItem] = field(default_factory=list)
     _made: dict[str, tuple[str, datetime]] = field(
         default_factory=dict
@@ -75,7 +78,10 @@ class MemoryPayments:
             raise VendorRejected("memory", "currency_mismatch")
         if key in self.refunds:
             return self._refunded_before(key, payment, amount)
-        left = paid.amount - sum(r.amount.amount for p, r in self.refunds.values() if p == payment and _counts(r))
+        left = self._left(payment)
+        states = {dispute.state for dispute in self.disputes(payment)}
+        if states & WITHDRAWN or ("lost" in states and left == 0):
+            raise VendorRejected("memory", "charge_disputed")
         if not 0 < amount.amount <= left:
             raise VendorRejected("memory", "invalid_request_error" if left else "charge_already_refunded")
         made = Refund(f"re_{len(self.refunds) + 1}", "succeeded", amount)
@@ -89,8 +95,18 @@ class MemoryPayments:
         of, made = self.refunds.get(key, ("", None))
         return made if of == payment else None
 
+    def dispute(self, id: str) -> Dispute:
+        """A dispute as it is now. VendorRejected ``resource_missing``: there is none."""
+        if id not in self.disputed:
+            raise VendorRejected("memory", "resource_missing")
+        return self.disputed[id]
+
+    def disputes(self, payment: str) -> tuple[Dispute, ...]:
+        """All disputes of a payment, newest first."""
+        return tuple(reversed([dispute for dispute in self.disputed.values() if dispute.payment == payment]))
+
     def statement(self, since: datetime, until: datetime) -> Statement:
-        """All that was made from ``since`` on and before ``until``. Nobody disputes here."""
+        """All that was made from ``since`` on and before ``until``."""
 
         def of_span(items: Iterable[StatementItem]) -> tuple[StatementItem, ...]:
             return tuple(item for item in items if since <= item.created < until)
@@ -102,6 +118,10 @@ class MemoryPayments:
             of_span(
                 StatementItem(r.id, self._made[r.id][0], payment, r.amount, r.state, self._made[r.id][1], key)
                 for key, (payment, r) in self.refunds.items()
+            ),
+            of_span(
+                StatementItem(d.id, d.case, d.payment, d.amount, d.state, self._made[d.id][1])
+                for d in self.disputed.values()
             ),
         )
 
@@ -130,6 +150,24 @@ class MemoryPayments:
         self.refunds[key] = payment, replace(made, state=state, reason=reason)
         return self.refunds[key][1]
 
+    def open_dispute(self, payment: str, amount: int = 0, *, inquiry: bool = False) -> Dispute:
+        """The payer's bank disputes a payment: so much of it, or all that is left. ValueError: more than is left."""
+        left, paid = self._left(payment), self._checkout_of(payment)
+        if not 0 < (amount or left) <= left:
+            raise ValueError("no bank takes back more than is left")
+        state = "warning_needs_response" if inquiry else "needs_response"
+        respond_by = self._second() + RESPOND_WITHIN
+        money = Money(amount or left, paid.amount.currency)
+        number = f"du_{len(self.disputed) + 1}"
+        self.disputed[number] = Dispute(number, payment, paid.case, money, state, "fraudulent", respond_by)
+        self._made[number] = paid.case, self._second()
+        return self.disputed[number]
+
+    def move_dispute(self, id: str, state: str) -> Dispute:
+        """What becomes of it: any of ``ports.DISPUTE_STATES``."""
+        self.disputed[id] = replace(self.disputed[id], state=state)
+        return self.disputed[id]
+
     def _charge(self, checkout: Checkout, state: str) -> None:
         number, payment = f"ch_{len(self.charges) + 1}", f"pi_{checkout.id}"
         self.charges.append(StatementItem(number, checkout.case, payment, checkout.amount, state, self._second()))
@@ -156,10 +194,19 @@ class MemoryPayments:
         return made
 
     def _paid(self, payment: str) -> Money:
-        amount = next((c.amount for c in self.checkouts.values() if payment and c.payment == payment), None)
-        if amount is None:
+        return self._checkout_of(payment).amount
+
+    def _checkout_of(self, payment: str) -> Checkout:
+        found = next((c for c in self.checkouts.values() if payment and c.payment == payment), None)
+        if found is None:
             raise VendorRejected("memory", "resource_missing")
-        return amount
+        return found
+
+    def _left(self, payment: str) -> int:
+        """What of a payment is neither given back nor lost, nor at stake."""
+        back = sum(r.amount.amount for p, r in self.refunds.values() if p == payment and _counts(r))
+        gone = sum(d.amount.amount for d in self.disputes(payment) if d.state == "lost" or d.state in WITHDRAWN)
+        return self._paid(payment).amount - back - gone
 
 
 def _counts(refund: Refund) -> bool:

@@ -11,7 +11,7 @@ care, for it never lives longer than its key.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,7 @@ from chalicelib.domain.money import Money
 from chalicelib.ports import (
     Checkout,
     CheckoutLine,
+    Dispute,
     Refund,
     Statement,
     StatementItem,
@@ -34,7 +35,7 @@ from chalicelib.ports import (
 
 if TYPE_CHECKING:
     from stripe import RequestOptions
-    from stripe.params import RefundCreateParams
+    from stripe.params import DisputeListParams, RefundCreateParams
     from stripe.params.checkout import SessionCreateParams
 
 API_VERSION = "2026-10-28.endive"
@@ -44,6 +45,16 @@ LOCALES = {"zh-CN": "zh", "zh-TW": "zh-TW", "zh-HK": "zh-HK", "en": "en"}
 
 # https://docs.stripe.com/api/refunds/object#refund_object-status, less the ones that are called the same here.
 REFUND_STATES = {"requires_action": "pending"}
+
+# https://docs.stripe.com/api/disputes/object#dispute_object-status, less the ones that are called the same here.
+DISPUTE_STATES = {
+    "warning_closed": "closed",
+    "prevented": "closed",
+    "appeal_needs_response": "needs_response",
+    "appeal_under_review": "under_review",
+}
+
+_STATES: Mapping[str, Mapping[str, str]] = {"charge": {}, "refund": REFUND_STATES, "dispute": DISPUTE_STATES}
 
 READ_RETRIES = 2
 PAGE = 100  # objects of a list in one answer, the most that Stripe gives
@@ -154,6 +165,28 @@ class StripePayments:
     def refund_made(self, key: str, payment: str) -> Refund | None:
         """The refund that was made under this key, however long ago, as it is now; None: there is none."""
         return self._read(lambda: _refund_of(self._payment(payment), key))
+
+    def dispute(self, id: str) -> Dispute:
+        """A dispute as it is now. VendorRejected ``resource_missing``: there is none."""
+        return self._read(
+            lambda: _dispute(
+                self._stripe.v1.disputes.retrieve(
+                    id, {"expand": ["payment_intent"]}, {"max_network_retries": READ_RETRIES}
+                )
+            )
+        )
+
+    def disputes(self, payment: str) -> tuple[Dispute, ...]:
+        """All disputes of a payment, newest first."""
+        params: DisputeListParams = {"payment_intent": payment, "expand": ["data.payment_intent"]}
+        return self._read(
+            lambda: tuple(
+                _dispute(one)
+                for one in self._stripe.v1.disputes.list(
+                    params, {"max_network_retries": READ_RETRIES}
+                ).auto_paging_iter()
+            )
+        )
 
     def _refund_before(self, key: str, payment: str, amount: Money) -> Refund | None:
         intent = self._payment(payment)
@@ -310,6 +343,22 @@ def _refund(refund: stripe.Refund) -> Refund:
     )
 
 
+def _dispute(dispute: stripe.Dispute) -> Dispute:
+    """Whose case it is, only its payment says. A ``due_by`` of 0 is the bank's way to hear nobody."""
+    intent = dispute.payment_intent
+    paid = intent if isinstance(intent, stripe.PaymentIntent) else None
+    due_by = dispute.evidence_details.due_by
+    return Dispute(
+        id=dispute.id,
+        payment=paid.id if paid else "",
+        case=_metadata(paid).get("case", ""),
+        amount=Money(dispute.amount, dispute.currency),
+        state=DISPUTE_STATES.get(dispute.status, dispute.status),
+        reason=dispute.reason,
+        respond_by=_instant(due_by) if due_by else None,
+    )
+
+
 def _checkout_item(session: stripe.checkout.Session) -> StatementItem:
     """With the payment that it came to, or with the one that was tried in vain."""
     checkout, intent = _checkout(session), session.payment_intent
@@ -329,7 +378,7 @@ def _item(thing: stripe.Charge | stripe.Refund | stripe.Dispute) -> StatementIte
         case=_metadata(thing).get("case") or _metadata(payment).get("case", ""),
         payment=payment.id if payment else str(intent or ""),
         amount=Money(thing.amount, thing.currency),
-        state=REFUND_STATES.get(state, state) if isinstance(thing, stripe.Refund) else state,
+        state=_STATES[thing.object].get(state, state),
         created=_instant(thing.created),
         key=_metadata(thing).get("key", "") if isinstance(thing, stripe.Refund) else "",
     )

@@ -26,6 +26,14 @@ CHECKOUT_EVENTS = frozenset(
 )
 
 
+DISPUTE_EVENTS = "charge.dispute."  # created, updated, closed, funds_withdrawn, funds_reinstated
+
+# What is kept of an event, of the thing that it is about, and of the metadata that the hall gave it.
+EVENT_KEPT = ("id", "object", "type", "api_version", "created")
+THING_KEPT = ("id", "object", "payment_intent", "charge")
+METADATA_KEPT = ("case", "key")
+
+
 class StripeWebhook:
     """Implements ports.PaymentWebhook.
 
@@ -49,6 +57,22 @@ class StripeWebhook:
             raise Forged("time")
         return _event_id(body)
 
+    def reduced(self, body: bytes) -> bytes:
+        """What is read of an authenticated event, and what a person needs to find it at Stripe: ``…_KEPT``.
+
+        The rest may tell of the payer (https://docs.stripe.com/api/charges/object#charge_object-billing_details), and
+        what has become of the thing is asked for anew anyway.
+        """
+        event = json.loads(body)
+        data = event.get("data")
+        thing = data.get("object") if isinstance(data, dict) else None
+        kept = _plain(event, EVENT_KEPT)
+        if isinstance(thing, dict):
+            kept["data"] = {"object": _plain(thing, THING_KEPT)}
+            if isinstance(thing.get("metadata"), dict):
+                kept["data"]["object"]["metadata"] = _plain(thing["metadata"], METADATA_KEPT)
+        return json.dumps(kept, separators=(",", ":")).encode()
+
     def checkout_of(self, body: bytes) -> str | None:
         """The checkout that an authenticated event is about; None: an event that changes no checkout.
 
@@ -56,6 +80,11 @@ class StripeWebhook:
         """
         event = json.loads(body)
         return str(event["data"]["object"]["id"]) if event["type"] in CHECKOUT_EVENTS else None
+
+    def dispute_of(self, body: bytes) -> str | None:
+        """The dispute that an authenticated event is about. It does not carry its payment's metadata."""
+        event = json.loads(body)
+        return str(event["data"]["object"]["id"]) if event["type"].startswith(DISPUTE_EVENTS) else None
 
     def case_of(self, body: bytes) -> str | None:
         """The number of the case that an authenticated event's session, payment, charge or refund was made for."""
@@ -82,6 +111,11 @@ def _pairs(header: str) -> Iterator[tuple[str, str]]:
     for item in header.split(","):
         name, _, value = item.strip().partition("=")
         yield name, value
+
+
+def _plain(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Only these, and of these only texts and numbers: an object in place of its id could hold anything."""
+    return {name: given[name] for name in names if isinstance(given.get(name), str | int)}
 
 
 def _event_id(body: bytes) -> str:

@@ -191,6 +191,7 @@ def revoke(call: Call, number: str) -> dict[str, Any]:
         "unknown_case",
         "unknown_refund",
         "refund_not_failed",
+        "payment_disputed",
         "reason_missing",
         "precondition_failed",
         "vendor_unavailable",

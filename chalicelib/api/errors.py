@@ -64,6 +64,7 @@ STATUS: Mapping[str, int] = {
     "shipment_not_awaited": 409,
     "not_approved": 409,
     "refund_not_failed": 409,
+    "payment_disputed": 409,
     "precondition_failed": 412,
     # what was sent
     "idempotency_key_reused": 422,

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 # Of the events, what says nothing to people, or is no business of the desk's.
 _UNTOLD = frozenset(
-    {"idempotency", "request", "digest", "note", "url", "identity", "checkout", "payment", "vendor", "kept"}
+    {"idempotency", "request", "digest", "note", "url", "identity", "checkout", "payment", "vendor", "dispute", "kept"}
 )
 
 

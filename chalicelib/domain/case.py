@@ -47,7 +47,7 @@ class Refund:
     amount: int
     lines: tuple[Line, ...]
     reason: str
-    state: str = "owed"  # owed, sent, done, failed, settled
+    state: str = "owed"  # owed, sent, done, failed, settled, void (a lost dispute has taken the money)
     vendor: str = ""
     sent_at: datetime | None = None
 
@@ -59,6 +59,34 @@ class Refund:
     @property
     def given_back(self) -> bool:
         return self.state in ("done", "settled")
+
+    @property
+    def waiting(self) -> bool:
+        """No money is on its way."""
+        return self.state in ("owed", "failed", "void")
+
+
+DISPUTE_NEEDS_RESPONSE = frozenset({"needs_response", "warning_needs_response"})
+DISPUTE_OPEN = DISPUTE_NEEDS_RESPONSE | {"under_review", "warning_under_review"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    id: str
+    payment: str
+    amount: int
+    status: str
+    code: str
+    respond_by: datetime | None
+    at: datetime  # of this status
+
+    @property
+    def open(self) -> bool:
+        return self.status in DISPUTE_OPEN
+
+    @property
+    def needs_response(self) -> bool:
+        return self.status in DISPUTE_NEEDS_RESPONSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +299,7 @@ class Case:
     checkouts: tuple[Checkout, ...] = ()
     payments: tuple[Payment, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     tasks: tuple[Task, ...] = ()
     corrections: tuple[Correction, ...] = ()
     shipments: tuple[Shipment, ...] = ()
@@ -314,6 +343,21 @@ class Case:
 
     def refund(self, number: int) -> Refund | None:
         return next((refund for refund in self.refunds if refund.number == number), None)
+
+    def dispute(self, id: str) -> Dispute | None:
+        return next((dispute for dispute in self.disputes if dispute.id == id), None)
+
+    def disputed(self, payment: str) -> bool:
+        """Whether its bank may still take a payment back: nothing of it is given back meanwhile."""
+        return any(dispute.open for dispute in self.disputes if dispute.payment == payment)
+
+    def taken_back(self, payment: str) -> int:
+        """What lost disputes have taken of a payment."""
+        return sum(d.amount for d in self.disputes if d.payment == payment and d.status == "lost")
+
+    def left(self, payment: Payment) -> int:
+        """What of a payment the hall has, and owes to nobody."""
+        return max(0, payment.amount - self.refunded(payment.id) - self.taken_back(payment.id))
 
     @property
     def refunded_lines(self) -> frozenset[str]:

@@ -139,6 +139,19 @@ class RecordRefund(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDispute(Command):
+    """A dispute as the payment provider shows it. See ``events.DisputeMoved``."""
+
+    dispute: str
+    payment: str
+    amount: int
+    currency: str
+    state: str
+    code: str
+    respond_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCourier(Command):
     leg: Leg
     attempt: int

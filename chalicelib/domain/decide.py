@@ -6,7 +6,7 @@ courier came) is never refused: it is written down, once, and the hall puts righ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from chalicelib.domain import commands as c
@@ -34,7 +34,7 @@ def decide(case: Case, command: c.Command) -> Events:
 def _consequences(case: Case, command: c.Command) -> Events:
     """What the hall starts by itself, in the very commit that makes it possible."""
     found: Events = ()
-    while new := _refunds(case, command) + _task_starts(case, command) + _address_asked(case, command):
+    while new := _money_back(case, command) + _task_starts(case, command) + _address_asked(case, command):
         for event in new:
             case = evolve(case, event)
         found += new
@@ -308,6 +308,8 @@ def _settle_refund(case: Case, command: c.SettleRefund) -> Events:
         return ()
     if refund.state != "failed":
         raise Conflict("refund_not_failed")
+    if case.disputed(refund.payment):
+        raise Conflict("payment_disputed")
     if not command.note:
         raise Invalid("reason_missing", "/reason")
     return (e.RefundSettled(at=command.at, by=command.by, refund=command.refund, note=command.note),)
@@ -361,6 +363,29 @@ def _record_refund(case: Case, command: c.RecordRefund) -> Events:
             return (e.RefundFailed(at=at, by=by, refund=number, vendor=vendor, code=command.code),)
         case _:
             return ()
+
+
+def _record_dispute(case: Case, command: c.RecordDispute) -> Events:
+    known = case.dispute(command.dispute)
+    moved = e.DisputeMoved(
+        at=command.at,
+        by=command.by,
+        dispute=command.dispute,
+        payment=command.payment,
+        amount=_disputed_amount(case, command),
+        status=command.state,
+        code=command.code,
+        respond_by=command.respond_by,
+    )
+    if known and (known.status, known.amount, known.respond_by) == (moved.status, moved.amount, moved.respond_by):
+        return ()
+    return (moved,)
+
+
+def _disputed_amount(case: Case, command: c.RecordDispute) -> int:
+    """Some banks dispute in a currency of their own: then the whole payment is at stake."""
+    paid = next((payment.amount for payment in case.payments if payment.id == command.payment), command.amount)
+    return command.amount if command.currency == case.service.currency else paid
 
 
 def _request_courier(case: Case, command: c.RequestCourier) -> Events:
@@ -560,19 +585,57 @@ def _address_asked(case: Case, command: c.Command) -> Events:
     return ()
 
 
+def _money_back(case: Case, command: c.Command) -> Events:
+    return _adjustments(case, command) or _refunds(case, command)
+
+
 def _refunds(case: Case, command: c.Command) -> Events:
     """Money that goes back: surplus payments whole, and the lines that an early end or a broken promise gives back."""
     for payment in case.payments:
-        if payment.surplus and case.refunded(payment.id) < payment.amount:
-            return (_refund(case, command, payment.id, payment.amount, (), "surplus"),)
+        if payment.surplus and payment.id not in {refund.payment for refund in case.refunds} and case.left(payment):
+            return (_refund(case, command, payment.id, case.left(payment), (), "surplus"),)
     kept = case.payment
     if kept is None:
         return ()
-    lines = tuple(line for line in _lines_to_refund(case) if line.code not in case.refunded_lines and line.amount)
+    owed = tuple(line for line in _lines_to_refund(case) if line.code not in case.refunded_lines)
+    lines = tuple(line for line in _as_far_as_it_goes(owed, case.left(kept)) if line.amount)
     if not lines:
         return ()
     reason = case.ending if case.ending in ("withdrawn", "rejected", "lapsed") else "promise_broken"
     return (_refund(case, command, kept.id, sum(line.amount for line in lines), lines, reason),)
+
+
+def _as_far_as_it_goes(lines: Sequence[Line], money: int) -> Iterator[Line]:
+    """The lines with what the money does for, one after the other."""
+    for line in lines:
+        amount = min(line.amount, money)
+        money -= amount
+        yield Line(line.code, amount)
+
+
+def _adjustments(case: Case, command: c.Command) -> Events:
+    """Never more goes back than was paid, by refunds and lost disputes together."""
+    found: Events = ()
+    for payment in case.payments:
+        refunds = [refund for refund in case.refunds if refund.payment == payment.id]
+        gone = case.taken_back(payment.id) + sum(refund.amount for refund in refunds if not refund.waiting)
+        left = max(0, payment.amount - gone)
+        for refund in (refund for refund in refunds if refund.waiting):
+            lines = tuple(_as_far_as_it_goes([_charged(case, line) for line in refund.lines], left))
+            amount = sum(line.amount for line in lines) if lines else left
+            left -= amount
+            if amount != refund.amount:
+                found += (_adjusted(command, refund.number, amount, lines),)
+    return found
+
+
+def _charged(case: Case, line: Line) -> Line:
+    """A line as it was paid, whatever is owed of it now."""
+    return next(charged for charged in case.lines if charged.code == line.code)
+
+
+def _adjusted(command: c.Command, refund: int, amount: int, lines: tuple[Line, ...]) -> e.Event:
+    return e.RefundAdjusted(at=command.at, by=command.by, refund=refund, amount=amount, lines=lines)
 
 
 def _lines_to_refund(case: Case) -> tuple[Line, ...]:
@@ -605,6 +668,7 @@ _RULES: dict[type[c.Command], Callable[[Case, Any], Events]] = {
     c.SettleRefund: _settle_refund,
     c.RecordCheckout: _record_checkout,
     c.RecordRefund: _record_refund,
+    c.RecordDispute: _record_dispute,
     c.RequestCourier: _request_courier,
     c.RecordCourierOrder: _record_courier_order,
     c.RecordCourierRefusal: _record_courier_refusal,

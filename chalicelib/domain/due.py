@@ -90,7 +90,7 @@ def _files(case: Case) -> Iterator[Step]:
 
 def _refunds(case: Case) -> Iterator[Step]:
     for refund in case.refunds:
-        if refund.state == "owed":
+        if refund.state == "owed" and not case.disputed(refund.payment):
             paid = next(payment for payment in case.payments if payment.id == refund.payment)
             yield Step(Kind.REFUND, str(refund.number), case.ended_at or paid.at)
         elif refund.state == "sent" and refund.sent_at:

@@ -165,6 +165,29 @@ class RefundSettled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAdjusted(Event):
+    """What is owed of a refund from now on: less once a lost dispute has taken the money (0: nothing), and more again
+    when that dispute is won after all. ``lines`` are all its lines, with what each still gives back."""
+
+    refund: int
+    amount: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeMoved(Event):
+    """The payer's bank disputes a payment. ``status`` is one of ``ports.DISPUTE_STATES``, ``code`` the bank's reason,
+    ``respond_by`` until when it hears the hall (None: it won't, or has)."""
+
+    dispute: str
+    payment: str
+    amount: int
+    status: str
+    code: str
+    respond_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(Event):
     task: str
 

@@ -12,6 +12,7 @@ from chalicelib.domain.case import (
     Case,
     Checkout,
     Correction,
+    Dispute,
     IssuedCertificate,
     Packing,
     Payment,
@@ -140,6 +141,19 @@ def _refund_failed(case: Case, event: e.RefundFailed) -> Case:
 def _refund_settled(case: Case, event: e.RefundSettled) -> Case:
     case = _refund(case, event.refund, state="settled")
     return fold_happening(case, f"settled-{event.refund}", "refunded", event.at)
+
+
+def _refund_adjusted(case: Case, event: e.RefundAdjusted) -> Case:
+    before = case.refund(event.refund)
+    state = "void" if not event.amount else "owed" if before and before.state == "void" else None
+    changes = {"state": state} if state else {}
+    return _refund(case, event.refund, amount=event.amount, lines=event.lines, **changes)
+
+
+def _dispute_moved(case: Case, event: e.DisputeMoved) -> Case:
+    dispute = Dispute(event.dispute, event.payment, event.amount, event.status, event.code, event.respond_by, event.at)
+    others = tuple(other for other in case.disputes if other.id != event.dispute)
+    return replace(case, disputes=(*others, dispute))
 
 
 def _refund(case: Case, number: int, **changes: Any) -> Case:
@@ -361,6 +375,8 @@ _MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {
     e.RefundDone: _refund_done,
     e.RefundFailed: _refund_failed,
     e.RefundSettled: _refund_settled,
+    e.RefundAdjusted: _refund_adjusted,
+    e.DisputeMoved: _dispute_moved,
     e.TaskStarted: _task_started,
     e.TaskDecided: _task_decided,
     e.CorrectionRequested: _correction_requested,

@@ -77,6 +77,10 @@ def _trouble(case: Case, now: datetime) -> Iterator[Item]:
     for refund in case.refunds:
         if refund.state == "failed":
             yield Item(f"refund#{refund.number}", SUPERVISION, "refund_failed", "", now, "red")
+    for dispute in case.disputes:
+        if dispute.needs_response:
+            due = dispute.respond_by or dispute.at
+            yield Item(f"dispute#{dispute.id}", SUPERVISION, "dispute_needs_response", "", due, "red")
     for leg in Leg:
         last = case.last_shipment(leg)
         state = _state_of_trouble(case, leg, last) if last else ""

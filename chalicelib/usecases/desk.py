@@ -235,15 +235,18 @@ def dispatch(hall: Hall, staff: Staff, number: str, contents: Sequence[str], ver
 def settle_refund(hall: Hall, staff: Staff, number: str, refund: int, reason: str, version: int | None) -> Loaded:
     """A supervisor has given back by other means what the payment provider could not.
 
-    The provider is asked first, so that nobody gives back what it has given after all. Raises its VendorError.
+    The provider is asked first, so that nobody gives back what it has given after all, or what the payer's bank takes.
+    Raises its VendorError.
     """
     require(staff, Right.SETTLE)
 
     def command(digest: str) -> Command:
         return SettleRefund(at=hall.now(), by=by(staff), refund=refund, note=digest)
 
-    if reason.strip():
-        payment.follow_refunds(hall, find(hall, staff, number).case.number)
+    case = find(hall, staff, number).case
+    failed = case.refund(refund)
+    if failed and reason.strip():
+        payment.follow_payment(hall, case.number, failed.payment)
     return _change(hall, staff, number, command, reason, version)
 
 

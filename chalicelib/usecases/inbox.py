@@ -16,9 +16,10 @@ STRIPE = "stripe"
 
 
 def accept_payment_event(hall: Hall, headers: Mapping[str, str], body: bytes) -> bool:
-    """Store a payment webhook; False when it came before. Raises Forged, and then nothing is stored."""
+    """Store what matters of a payment webhook; False when it came before. Raises Forged, and then nothing is stored."""
     identity = hall.payment_webhook.authenticate(headers, body, hall.now())
-    return hall.inbox.put(InboxMessage(f"{STRIPE}#{identity}", STRIPE, body, hall.now()))
+    kept = hall.payment_webhook.reduced(body)
+    return hall.inbox.put(InboxMessage(f"{STRIPE}#{identity}", STRIPE, kept, hall.now()))
 
 
 def accept_courier_push(hall: Hall, courier: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -67,12 +68,15 @@ def _apply_push(hall: Hall, courier: str, message: InboxMessage) -> None:
 
 
 def _apply_payment(hall: Hall, body: bytes) -> None:
-    """The event only says where to look: the session is fetched anew, and its amount compared by the rule book."""
+    """The event only says where to look: the thing is fetched anew, and its amount compared by the rule book."""
     checkout_id = hall.payment_webhook.checkout_of(body)
+    dispute_id = hall.payment_webhook.dispute_of(body)
     case = hall.payment_webhook.case_of(body)
     if checkout_id is not None:
         checkout = hall.payments.checkout(checkout_id)
         execute(hall, checkout.case, lambda _: payment.record_of(hall, checkout))
+    elif dispute_id is not None:
+        payment.follow_dispute(hall, dispute_id)
     elif case is not None:
         payment.follow_refunds(hall, case)
 

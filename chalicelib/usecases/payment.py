@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chalicelib import ports
 from chalicelib.domain.case import Case, Refund
-from chalicelib.domain.commands import Lapse, RecordCheckout, RecordRefund
+from chalicelib.domain.commands import Lapse, RecordCheckout, RecordDispute, RecordRefund
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.money import Money
 from chalicelib.domain.numbers import tracking_code
@@ -102,16 +102,22 @@ def lapse(hall: Hall, loaded: Loaded, _subject: str) -> None:
     execute(hall, loaded.case.number, lambda _: Lapse(at=hall.now(), by="hall"), loaded=loaded)
 
 
-def refund(hall: Hall, loaded: Loaded, subject: str) -> None:
-    """Give back what is owed. A provider that says no leaves it to a person: the refund is marked failed."""
+def refund(hall: Hall, loaded: Loaded, subject: str) -> str:
+    """Give back what is owed. A provider that says no leaves it to a person: the refund is marked failed.
+
+    But where it says no because the payment is disputed, and the hall had not heard of that, the refund waits.
+    """
     case = loaded.case
     owed = _refund(case, subject)
     money = Money(owed.amount, case.service.currency)
     try:
         given = hall.payments.refund(refund_key(case.number, owed.number), owed.payment, money, case.number)
     except ports.VendorRejected as error:
+        if follow_payment(hall, case.number, owed.payment).disputes != case.disputes:
+            return "waiting"
         given = ports.Refund("", "failed", money, error.code)
     execute(hall, case.number, lambda _: _refund_seen(hall, owed, given), loaded=loaded)
+    return "done"
 
 
 def ask_refund(hall: Hall, loaded: Loaded, subject: str) -> None:
@@ -136,6 +142,39 @@ def _follow(hall: Hall, number: str, known: Refund) -> Case:
     """Asked within each try to write it down: what is written is never older than what was written before."""
     key = refund_key(number, known.number)
     return execute(hall, number, lambda _: _refund_seen(hall, known, hall.payments.refund_made(key, known.payment)))
+
+
+def follow_payment(hall: Hall, number: str, payment: str) -> Case:
+    """Ask the provider for all that became of a payment: its disputes, the case's refunds. The case as it is then."""
+    for dispute in hall.payments.disputes(payment):
+        follow_dispute(hall, dispute.id)
+    return follow_refunds(hall, number)
+
+
+def follow_dispute(hall: Hall, id: str) -> Case | None:
+    """Write down how a dispute stands; the case as it is then, None for one that is about no case's payment.
+
+    What has gone back already is asked for first: what is left for the bank to take, the rule book reckons from it.
+    """
+    number = hall.payments.dispute(id).case
+    if not number:
+        return None
+    follow_refunds(hall, number)
+    return execute(hall, number, lambda _: _dispute_seen(hall, hall.payments.dispute(id)))
+
+
+def _dispute_seen(hall: Hall, seen: ports.Dispute) -> RecordDispute:
+    return RecordDispute(
+        at=hall.now(),
+        by=BY,
+        dispute=seen.id,
+        payment=seen.payment,
+        amount=seen.amount.amount,
+        currency=seen.amount.currency,
+        state=seen.state,
+        code=seen.reason,
+        respond_by=seen.respond_by,
+    )
 
 
 def refund_key(number: str, refund: int) -> str:

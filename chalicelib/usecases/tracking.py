@@ -61,7 +61,7 @@ def promise_state(case: Case) -> str:
 
 def promise_refunded(case: Case) -> bool:
     """Whether the broken promise's fee line is given back, or on its way."""
-    return any(refund.reason == "promise_broken" and refund.state != "failed" for refund in case.refunds)
+    return any(refund.reason == "promise_broken" and refund.state not in ("failed", "void") for refund in case.refunds)
 
 
 def task_state(case: Case, code: str) -> str:

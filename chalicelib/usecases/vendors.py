@@ -237,6 +237,12 @@ class GuardedPayments:
     def refund_made(self, key: str, payment: str) -> ports.Refund | None:
         return self._ask(lambda: self._payments.refund_made(key, payment))
 
+    def dispute(self, id: str) -> ports.Dispute:
+        return self._ask(lambda: self._payments.dispute(id))
+
+    def disputes(self, payment: str) -> tuple[ports.Dispute, ...]:
+        return self._ask(lambda: self._payments.disputes(payment))
+
     def statement(self, since: datetime, until: datetime) -> ports.Statement:
         return self._ask(lambda: self._payments.statement(since, until))
 

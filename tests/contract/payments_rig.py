@@ -26,6 +26,7 @@ CASE = "D7K3-M9QF-2XHVA"
 LINES = (CheckoutLine("pickup", "上门取件", 1200), CheckoutLine("fee", "工本费", 800))
 RETURN_URL = "https://hall.example/t/D7K3M9QF2XHVA"
 SECRET = "whsec_test"
+STRIPE_STATES = {"closed": "warning_closed"}  # of a dispute, less the ones that are called the same here
 
 
 @dataclass(slots=True)
@@ -58,6 +59,8 @@ class Desk:
     decline: Callable[[str], object]
     expire: Callable[[str], object]
     fail_refund: Callable[[str, str], object]  # by key and refund id
+    open_dispute: Callable[[str, int, bool], str]  # of a payment: so much of it (0: all), only asking; its id
+    move_dispute: Callable[[str, str], object]
 
     def open(self, key: str = "key-1", **changes: Any) -> Checkout:
         wanted: dict[str, Any] = {
@@ -102,6 +105,18 @@ class Pages:
         wanted = {"status": status, "reason": reason}
         assert self.http.request("PUT", f"{self.url}/_control/refunds/{refund}", json=wanted).status == 200
 
+    def dispute(self, payment: str, amount: int = 0, *, inquiry: bool = False) -> str:
+        """The payer's bank disputes a payment; the dispute's id. ValueError: more than is left."""
+        wanted = {"payment": payment, "inquiry": inquiry, **({"amount": amount} if amount else {})}
+        answer = self.http.request("POST", f"{self.url}/_control/disputes", json=wanted)
+        if answer.status == 400:
+            raise ValueError(answer.data.decode())
+        return str(answer.json()["id"])
+
+    def move_dispute(self, dispute: str, status: str) -> None:
+        answer = self.http.request("PUT", f"{self.url}/_control/disputes/{dispute}", json={"status": status})
+        assert answer.status == 200, answer.data
+
     def get(self, path: str, key: str = "sk_test_rig", **headers: str) -> urllib3.BaseHTTPResponse:
         return self.http.request("GET", self.url + path, headers={"Authorization": f"Bearer {key}", **headers})
 
@@ -142,7 +157,20 @@ def memory_desk(clock: Clock) -> Desk:
     def fail_refund(key: str, refund: str) -> object:
         return payments.settle(key, "failed", "lost_or_stolen_card")
 
-    return Desk("memory", payments, clock, payments.pay, payments.decline, payments.expire, fail_refund)
+    def dispute(payment: str, amount: int, inquiry: bool) -> str:
+        return payments.open_dispute(payment, amount, inquiry=inquiry).id
+
+    return Desk(
+        "memory",
+        payments,
+        clock,
+        payments.pay,
+        payments.decline,
+        payments.expire,
+        fail_refund,
+        dispute,
+        payments.move_dispute,
+    )
 
 
 def stripe_desk(clock: Clock, pages: Pages, payments: StripePayments) -> Desk:
@@ -155,6 +183,8 @@ def stripe_desk(clock: Clock, pages: Pages, payments: StripePayments) -> Desk:
         decline=lambda checkout: pages.use(checkout, "declined"),
         expire=lambda checkout: pages.use(checkout, "expired"),
         fail_refund=lambda key, refund: pages.settle(refund, "failed", "lost_or_stolen_card"),
+        open_dispute=lambda payment, amount, inquiry: pages.dispute(payment, amount, inquiry=inquiry),
+        move_dispute=lambda dispute, state: pages.move_dispute(dispute, STRIPE_STATES.get(state, state)),
     )
 
 

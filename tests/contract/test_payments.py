@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.money import Money
-from chalicelib.ports import Checkout, CheckoutLine, Refund, Statement, StatementItem, VendorRejected
-from tests.contract.payments_rig import CASE, Clock, Desk, client, counterpart, memory_desk, stripe_desk
+from chalicelib.ports import Checkout, CheckoutLine, Dispute, Refund, Statement, StatementItem, VendorRejected
+from infra.local.stripe_counterpart.ledger import NEXT_OF_DISPUTE
+from tests.contract.payments_rig import CASE, STRIPE_STATES, Clock, Desk, client, counterpart, memory_desk, stripe_desk
 
 HOUR = timedelta(hours=1)
 
@@ -233,6 +234,74 @@ def test_a_refund_that_the_bank_returns_shows_as_failed_and_can_be_made_anew(des
     assert desk.refund("r-2", payment, 2000).state == "succeeded"
 
 
+# --- disputes
+
+
+def test_a_dispute_tells_of_its_payment_and_case(desk: Desk) -> None:
+    payment = paid(desk).payment
+    dispute = desk.payments.dispute(desk.open_dispute(payment, 0, False))
+    assert dispute.respond_by is not None
+    assert dispute.respond_by > desk.clock()
+    expected = Dispute(
+        dispute.id, payment, CASE, Money(2000, "cny"), "needs_response", "fraudulent", dispute.respond_by
+    )
+    assert dispute == expected
+    assert desk.payments.disputes(payment) == (dispute,)
+
+
+def test_a_payment_that_nobody_disputes_has_no_disputes(desk: Desk) -> None:
+    assert desk.payments.disputes(paid(desk).payment) == ()
+
+
+def test_an_unknown_dispute_is_rejected(desk: Desk) -> None:
+    with pytest.raises(VendorRejected, match="resource_missing"):
+        desk.payments.dispute("du_none")
+
+
+@pytest.mark.parametrize(
+    ("inquiry", "moves"),
+    [
+        (False, ["under_review", "won"]),
+        (False, ["lost"]),
+        (True, ["warning_under_review", "closed"]),
+        (True, ["needs_response", "under_review", "lost"]),
+    ],
+)
+def test_a_dispute_is_followed_to_its_end(desk: Desk, inquiry: bool, moves: list[str]) -> None:
+    dispute = desk.open_dispute(paid(desk).payment, 0, inquiry)
+    for state in moves:
+        desk.move_dispute(dispute, state)
+        assert desk.payments.dispute(dispute).state == state
+
+
+def test_a_disputed_payment_is_not_refunded_until_the_dispute_is_won(desk: Desk) -> None:
+    payment = paid(desk).payment
+    dispute = desk.open_dispute(payment, 500, False)
+    with pytest.raises(VendorRejected, match="charge_disputed"):
+        desk.refund("r-1", payment, 100)
+    desk.move_dispute(dispute, "won")
+    assert desk.refund("r-1", payment, 2000).state == "succeeded"
+
+
+def test_what_a_lost_dispute_has_taken_is_not_refunded(desk: Desk) -> None:
+    payment = paid(desk).payment
+    desk.move_dispute(desk.open_dispute(payment, 500, False), "lost")
+    with pytest.raises(VendorRejected, match="invalid_request_error"):
+        desk.refund("r-1", payment, 1501)
+    assert desk.refund("r-2", payment, 1500).state == "succeeded"
+    with pytest.raises(VendorRejected, match="charge_disputed"):
+        desk.refund("r-3", payment, 1)
+
+
+def test_no_bank_takes_back_more_than_is_left(desk: Desk) -> None:
+    payment = paid(desk).payment
+    desk.refund("r-1", payment, 1500)
+    with pytest.raises(ValueError, match="left"):
+        desk.open_dispute(payment, 501, False)
+    desk.move_dispute(desk.open_dispute(payment, 0, False), "lost")
+    assert desk.payments.disputes(payment)[0].amount == Money(500, "cny")
+
+
 # --- both desks side by side, whatever is done to them
 
 
@@ -242,6 +311,8 @@ DEEDS = st.one_of(
     st.tuples(st.sampled_from(["pay", "pay", "decline", "expire", "close", "look"]), CHECKOUTS),
     st.tuples(st.just("refund"), CHECKOUTS, KEYS, st.sampled_from([500, 1500, 2000])),
     st.tuples(st.just("bounce"), CHECKOUTS, KEYS),
+    st.tuples(st.just("dispute"), CHECKOUTS, st.sampled_from([0, 500, 2000]), st.booleans()),
+    st.tuples(st.just("move_dispute"), st.sampled_from(["under_review", "won", "lost", "closed", "needs_response"])),
     st.tuples(st.just("wait"), st.sampled_from([1, 5, 11, 25])),
 )
 SPAN = timedelta(hours=6)
@@ -279,6 +350,15 @@ def test_the_statement_tells_how_things_are_now(desk: Desk) -> None:
     bought = paid(desk)
     desk.bounce("r-1", desk.refund("r-1", bought.payment, 700))
     assert [item.state for item in about(statement(desk).refunds, bought.payment)] == ["failed"]
+
+
+def test_the_statement_tells_of_disputes_in_the_halls_words(desk: Desk) -> None:
+    bought = paid(desk)
+    dispute = desk.open_dispute(bought.payment, 500, True)
+    desk.move_dispute(dispute, "closed")
+    assert about(statement(desk).disputes, bought.payment) == [
+        StatementItem(dispute, CASE, bought.payment, Money(500, "cny"), "closed", desk.clock())
+    ]
 
 
 def test_what_is_open_what_is_over_and_what_was_declined_is_on_the_statement(desk: Desk) -> None:
@@ -324,6 +404,7 @@ class Journal:
         self.desk = desk
         self.opened: list[Checkout] = []
         self.refunds: dict[str, Refund] = {}
+        self.disputes: list[str] = []
 
     def do(self, deed: tuple[Any, ...]) -> object:
         name, *arguments = deed
@@ -368,6 +449,26 @@ class Journal:
         if name in self.refunds:
             self.desk.bounce(name, self.refunds[name])
         return None
+
+    def dispute(self, number: int, amount: int, inquiry: bool) -> object:
+        payment = self.desk.payments.checkout(self.id(number)).payment
+        if not payment:
+            return None
+        try:
+            found = self.desk.payments.dispute(self.desk.open_dispute(payment, amount, inquiry))
+        except ValueError:
+            return "more than is left"
+        self.disputes.append(found.id)
+        return found.state, found.amount, found.case
+
+    def move_dispute(self, state: str) -> object:
+        """The newest, where that may become of it."""
+        if not self.disputes:
+            return None
+        now = self.desk.payments.dispute(self.disputes[-1]).state
+        if STRIPE_STATES.get(state, state) in NEXT_OF_DISPUTE.get(now, ()):
+            self.desk.move_dispute(self.disputes[-1], state)
+        return self.desk.payments.dispute(self.disputes[-1]).state
 
     def used(self, number: int, hand: Callable[[str], object]) -> object:
         hand(self.id(number))

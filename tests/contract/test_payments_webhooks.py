@@ -221,6 +221,67 @@ def test_a_refund_and_its_failure_are_told_of_with_their_case(payments: StripePa
     assert {WEBHOOK.case_of(one.body) for one in heard} == {CASE}
 
 
+def test_a_dispute_is_told_of_by_its_id(payments: StripePayments, pages: Pages, ear: Ear) -> None:
+    checkout = opened(payments)
+    pages.use(checkout.id, "paid")
+    dispute = pages.dispute(payments.checkout(checkout.id).payment)
+    for status in ("under_review", "won"):
+        pages.move_dispute(dispute, status)
+    kinds = ("created", "funds_withdrawn", "updated", "closed", "funds_reinstated")
+    expected = {f"charge.dispute.{kind}" for kind in kinds}
+    heard = ear.wait(lambda heard: expected <= set(types(heard)))
+    told = [one.body for one in heard if json.loads(one.body)["type"] in expected]
+    assert {WEBHOOK.dispute_of(body) for body in told} == {dispute}
+    assert {WEBHOOK.checkout_of(body) for body in told} == {WEBHOOK.case_of(body) for body in told} == {None}
+
+
+def test_what_is_kept_of_an_event_is_read_as_the_whole(payments: StripePayments, pages: Pages, ear: Ear) -> None:
+    checkout = opened(payments)
+    pages.use(checkout.id, "paid")
+    payment = payments.checkout(checkout.id).payment
+    refund = payments.refund("r-1", payment, Money(500, "cny"), CASE)
+    pages.settle(refund.id, "failed", "declined")
+    pages.move_dispute(pages.dispute(payment), "lost")
+    heard = ear.wait(lambda heard: {"charge.dispute.closed", "refund.failed", *PAID} <= set(types(heard)))
+    for body in (one.body for one in heard):
+        kept = WEBHOOK.reduced(body)
+        for read in (WEBHOOK.checkout_of, WEBHOOK.dispute_of, WEBHOOK.case_of):
+            assert read(kept) == read(body)
+        assert WEBHOOK.reduced(kept) == kept
+        event = json.loads(kept)
+        assert event.keys() == {"id", "object", "type", "api_version", "created", "data"}
+        assert event["data"]["object"].keys() <= {"id", "object", "payment_intent", "charge", "metadata"}
+
+
+PAYER = {"name": "张三", "email": "zhang@example.cn", "phone": "13800000000", "address": {"line1": "样例路 1 号"}}
+
+
+def test_nothing_of_the_payer_is_kept() -> None:
+    """A charge as Stripe sends it once somebody has paid; an operator has added metadata, a proxy an odd field."""
+    charge = {
+        "id": "ch_1",
+        "object": "charge",
+        "billing_details": PAYER,
+        "customer": PAYER,
+        "metadata": {"case": CASE, "key": f"{CASE}-refund-1", "phone": "13800000000"},
+        "payment_intent": {"id": "pi_1", "object": "payment_intent", "receipt_email": "zhang@example.cn"},
+        "payment_method_details": {"card": {"last4": "4242"}},
+        "receipt_email": "zhang@example.cn",
+    }
+    event = {"id": "evt_1", "object": "event", "api_version": "x", "created": 1, "type": "charge.succeeded"}
+    whole = {**event, "data": {"object": charge, "previous_attributes": {"billing_details": PAYER}}, "account": PAYER}
+    kept = {"id": "ch_1", "object": "charge", "metadata": {"case": CASE, "key": f"{CASE}-refund-1"}}
+    assert json.loads(WEBHOOK.reduced(json.dumps(whole).encode())) == {**event, "data": {"object": kept}}
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"data": None}, {"data": []}, {"data": {"object": "x"}}, {"data": {"object": []}}]
+)
+def test_an_event_of_an_odd_form_is_kept_as_far_as_it_goes(data: dict[str, object]) -> None:
+    body = json.dumps({"id": "evt_1", "object": "event", "type": "odd", **data, "who": PAYER}).encode()
+    assert json.loads(WEBHOOK.reduced(body)) == {"id": "evt_1", "object": "event", "type": "odd"}
+
+
 def test_a_webhook_is_sent_until_it_is_taken(payments: StripePayments, pages: Pages, ear: Ear) -> None:
     ear.answers = [(500, b""), None, (302, b"")]
     payments.expire_checkout(opened(payments).id)

@@ -21,7 +21,7 @@ from chalicelib.domain.service import Leg
 from chalicelib.domain.status import actions, status, timeline
 from chalicelib.domain.whereabouts import Place, originals, parcels
 from chalicelib.domain.worklist import worklist
-from chalicelib.ports import COURIER_REASONS, COURIER_STATES
+from chalicelib.ports import COURIER_REASONS, COURIER_STATES, DISPUTE_STATES
 from tests.cases import Book, service, simple_service
 
 STATUSES = {
@@ -89,7 +89,12 @@ class CaseMachine(RuleBasedStateMachine):
     def reschedule(self, days: int) -> None:
         self.attempt(c.Reschedule, by="applicant", window=self.book.window(days))
 
-    @rule(pointer=st.sampled_from(["/shop/area", "/shop", "/applicant/name", "/delivery/address", "/pickup/address", "/else"]), photo=st.booleans())
+    @rule(
+        pointer=st.sampled_from(
+            ["/shop/area", "/shop", "/applicant/name", "/delivery/address", "/pickup/address", "/else"]
+        ),
+        photo=st.booleans(),
+    )
     def correct(self, pointer: str, photo: bool) -> None:
         materials = ("photo",) if photo else ()
         self.attempt(c.Correct, by="applicant", digest="d", pointers=(pointer,), materials=materials)
@@ -171,6 +176,16 @@ class CaseMachine(RuleBasedStateMachine):
     def settle_refund(self, refund: int) -> None:
         self.attempt(c.SettleRefund, by="staff:s", refund=refund, note="n")
 
+    @rule(
+        n=st.integers(1, 3),
+        dispute=st.sampled_from(["du_1", "du_2"]),
+        state=st.sampled_from(DISPUTE_STATES),
+        amount=st.integers(1, 5000),
+    )
+    def dispute(self, n: int, dispute: str, state: str, amount: int) -> None:
+        what = {"dispute": f"{dispute}-{n}", "payment": f"pi_{n}", "amount": amount, "currency": "cny"}
+        self.attempt(c.RecordDispute, by="payments", **what, state=state, code="general", respond_by=None)
+
     # --- the hall's workers ---
 
     @rule(first=st.booleans())
@@ -203,6 +218,10 @@ class CaseMachine(RuleBasedStateMachine):
             assert sum(shipment.live for shipment in case.attempts(leg)) <= 2  # one, and one that is being called off
         for payment in case.payments:
             assert case.refunded(payment.id) <= payment.amount
+            refunds = [refund for refund in case.refunds if refund.payment == payment.id]
+            gone = case.taken_back(payment.id) + sum(refund.amount for refund in refunds if not refund.waiting)
+            assert sum(refund.amount for refund in refunds if refund.waiting) <= max(0, payment.amount - gone)
+            assert all(sum(line.amount for line in r.lines) == r.amount for r in refunds if r.lines)
         assert sum(not payment.surplus for payment in case.payments) <= 1
         if case.certificates:
             assert case.all_approved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -270,6 +270,120 @@ def test_how_a_refund_was_settled_has_to_be_said() -> None:
     book = owing_a_refund()
     book.do(c.RecordRefund, refund=1, vendor="re_1", state="failed")
     refused("reason_missing", Invalid, book.do, c.SettleRefund, by="staff:s", refund=1, note="")
+
+
+# --- disputes ---
+
+
+def dispute(book: Book, state: str, amount: int = 5000, **changes: object) -> tuple[e.Event, ...]:
+    told = {
+        "dispute": "du_1",
+        "payment": "pi_1",
+        "amount": amount,
+        "currency": "cny",
+        "state": state,
+        "code": "general",
+    }
+    return book.do(c.RecordDispute, by="payments", **{**told, "respond_by": None, **changes})
+
+
+def supervision(book: Book) -> list[tuple[str, datetime]]:
+    return [(item.state, item.due) for item in worklist(book.case, book.now) if item.room == "supervision"]
+
+
+def test_a_dispute_is_a_supervisors_work_while_it_needs_a_response() -> None:
+    book = Book.open()
+    book.pay()
+    until = book.now + timedelta(days=9)
+    assert names(dispute(book, "needs_response", respond_by=until)) == ["DisputeMoved"]
+    assert dispute(book, "needs_response", respond_by=until) == ()
+    assert supervision(book) == [("dispute_needs_response", until)]
+    assert names(dispute(book, "under_review", respond_by=until)) == ["DisputeMoved"]
+    assert supervision(book) == []
+
+
+@pytest.mark.parametrize("state", ["warning_needs_response", "warning_under_review", "needs_response", "under_review"])
+def test_nothing_of_a_disputed_payment_is_given_back(state: str) -> None:
+    book = owing_a_refund()
+    dispute(book, state)
+    assert owed(book) == []
+    dispute(book, "won")
+    assert owed(book) == [(Kind.REFUND, "1")]
+
+
+def test_what_a_lost_dispute_has_taken_is_not_owed_any_more() -> None:
+    book = owing_a_refund()
+    dispute(book, "needs_response", 4000)
+    assert names(dispute(book, "lost", 4000)) == ["DisputeMoved", "RefundAdjusted"]
+    refund = book.case.refunds[0]
+    assert (refund.amount, [line.amount for line in refund.lines]) == (1000, [1000, 0, 0])
+    assert owed(book) == [(Kind.REFUND, "1")]
+
+
+def test_a_refund_is_void_once_all_of_its_money_is_lost() -> None:
+    book = owing_a_refund()
+    dispute(book, "lost")
+    assert (book.case.refunds[0].amount, book.case.refunds[0].state, owed(book)) == (0, "void", [])
+    refused("refund_not_failed", Conflict, book.do, c.SettleRefund, by="staff:s", refund=1, note="n")
+
+
+def test_a_dispute_that_is_won_on_appeal_brings_the_refund_back() -> None:
+    book = owing_a_refund()
+    dispute(book, "lost")
+    assert names(dispute(book, "under_review")) == ["DisputeMoved", "RefundAdjusted"]
+    assert owed(book) == []
+    dispute(book, "won")
+    assert owed(book) == [(Kind.REFUND, "1")]
+    assert book.case.refunds[0].amount == 5000
+    assert sum(line.amount for line in book.case.refunds[0].lines) == 5000
+
+
+def test_only_what_a_lost_dispute_has_left_comes_to_be_owed() -> None:
+    book = Book.open()
+    book.pay()
+    dispute(book, "lost", 4500)
+    book.do(c.Withdraw, by="applicant")
+    assert [(refund.amount, refund.lines) for refund in book.case.refunds] == [(500, (e.Line("service", 500),))]
+
+
+def test_nothing_comes_to_be_owed_of_a_payment_that_is_lost() -> None:
+    book = Book.open()
+    book.pay()
+    dispute(book, "lost")
+    book.do(c.Withdraw, by="applicant")
+    assert book.case.refunds == ()
+
+
+def test_a_surplus_payment_that_is_lost_to_a_dispute_does_not_go_back() -> None:
+    book = Book.open()
+    book.pay("cs_1", "pi_1")
+    book.pay("cs_2", "pi_2")
+    dispute(book, "lost", payment="pi_2")
+    assert [(refund.payment, refund.state) for refund in book.case.refunds] == [("pi_2", "void")]
+
+
+def test_a_refund_that_failed_is_lowered_too_and_not_paid_by_hand_while_the_payment_is_disputed() -> None:
+    book = owing_a_refund()
+    book.do(c.RecordRefund, refund=1, vendor="re_1", state="failed")
+    dispute(book, "needs_response", 4000)
+    refused("payment_disputed", Conflict, book.do, c.SettleRefund, by="staff:s", refund=1, note="n")
+    dispute(book, "lost", 4000)
+    assert (book.case.refunds[0].amount, [state for state, _ in supervision(book)]) == (1000, ["refund_failed"])
+    book.do(c.SettleRefund, by="staff:s", refund=1, note="n")
+    assert book.case.refunds[0].state == "settled"
+
+
+def test_what_has_gone_back_is_not_lowered_by_a_dispute() -> None:
+    book = owing_a_refund()
+    book.do(c.RecordRefund, refund=1, vendor="re_1", state="pending")
+    assert names(dispute(book, "lost")) == ["DisputeMoved"]
+
+
+def test_a_dispute_in_another_currency_puts_the_whole_payment_at_stake() -> None:
+    book = Book.open()
+    book.pay()
+    dispute(book, "needs_response", 700, currency="usd")
+    assert book.case.disputes[0].amount == 5000
 
 
 # --- couriers ---

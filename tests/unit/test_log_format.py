@@ -32,6 +32,7 @@ SAMPLES: dict[Any, Any] = {
     bool: True,
     datetime: AT,
     date | None: date(2027, 1, 2),
+    datetime | None: AT,
     tuple[str, ...]: ("a", "b"),
     tuple[Line, ...]: (Line("pickup", 1200),),
     tuple[KeptFile, ...]: (KeptFile("upload-1", "image/jpeg", 2048),),

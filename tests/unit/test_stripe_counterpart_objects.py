@@ -1,4 +1,11 @@
-"""The counterpart's objects against the types that Stripe's own client declares for the pinned version."""
+"""The counterpart's objects against the types that Stripe's own client declares for the pinned version.
+
+The client's classes are generated from Stripe's published OpenAPI document, for the very version that it (and so the
+adapter) asks for: see ``test_the_pinned_version_is_the_one_that_the_library_was_made_for``. So their annotations are
+Stripe's word on the fields and types. Each object that the counterpart can make, in each of its states, is walked
+field by field: one that the class does not know is a misfit, and so is a needed one that is missing, or one whose
+value, however deep, is of another type or is none of the words that are listed.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +21,7 @@ import stripe
 
 from infra.local.stripe_counterpart import api, params
 from infra.local.stripe_counterpart.ledger import Ledger
+from infra.local.stripe_counterpart.problems import Problem
 from infra.local.stripe_counterpart.store import Json, Store
 
 NOW = 1_790_000_000
@@ -159,6 +167,30 @@ def failed_refund(ledger: Ledger) -> Json:
     return ledger.settle_refund(refund(ledger)["id"], "failed", "lost_or_stolen_card")
 
 
+def disputed(ledger: Ledger, *, inquiry: bool = False) -> Json:
+    return ledger.open_dispute(payment(ledger)["id"], None, "fraudulent", inquiry=inquiry)
+
+
+def dispute_that(*statuses: str, inquiry: bool = False) -> Callable[[Ledger], Json]:
+    def make(ledger: Ledger) -> Json:
+        dispute = disputed(ledger, inquiry=inquiry)
+        for status in statuses:
+            dispute = ledger.move_dispute(dispute["id"], status)
+        return dispute
+
+    return make
+
+
+def disputed_charge(ledger: Ledger) -> Json:
+    return ledger.find("charge", disputed(ledger)["charge"])
+
+
+def expanded_disputes(ledger: Ledger) -> Json:
+    """A list's first, with its charge and payment in place of their ids."""
+    form = f"payment_intent={disputed(ledger)['payment_intent']}&expand[0]=data.charge&expand[1]=data.payment_intent"
+    return dict(answer("GET", "/v1/disputes", {}, form, ledger)["data"][0])
+
+
 def answer(method: str, path: str, ids: Mapping[str, str], form: str, ledger: Ledger) -> Json:
     call = next(call for call in api.CALLS if (call.method, call.path) == (method, path))
     return call.answer(ledger, ids, form)
@@ -186,6 +218,13 @@ def expanded(ledger: Ledger) -> Json:
         (declined_charge, stripe.Charge),
         (refund, stripe.Refund),
         (failed_refund, stripe.Refund),
+        (disputed_charge, stripe.Charge),
+        (disputed, stripe.Dispute),
+        (dispute_that("under_review", "won"), stripe.Dispute),
+        (dispute_that("lost", "appeal_under_review", "won"), stripe.Dispute),
+        (dispute_that("warning_under_review", "warning_closed", inquiry=True), stripe.Dispute),
+        (dispute_that("needs_response", "lost", inquiry=True), stripe.Dispute),
+        (expanded_disputes, stripe.Dispute),
     ],
 )
 def test_each_object_has_every_field_of_the_clients_types(
@@ -200,15 +239,27 @@ def test_each_line_item_has_every_field_of_the_clients_types(ledger: Ledger) -> 
     assert list(misfits(items, list[stripe.LineItem], "line_items")) == []
 
 
+def test_each_balance_transaction_of_a_dispute_has_every_field_of_the_clients_types(ledger: Ledger) -> None:
+    moved = dispute_that("under_review", "won")(ledger)["balance_transactions"]
+    assert [one["amount"] for one in moved] == [-1200, 1200]
+    assert list(misfits(moved, list[stripe.BalanceTransaction], "balance_transactions")) == []
+
+
 def test_each_event_has_every_field_of_the_clients_types(ledger: Ledger) -> None:
     expired(ledger)
     failed_refund(ledger)
+    dispute_that("needs_response", "under_review", "won", inquiry=True)(ledger)
     events, more = ledger.store.page("event", {}, 100)
     assert not more
     assert {event["type"] for event in events} >= {
         "checkout.session.completed",
         "checkout.session.expired",
         "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
     }
     assert list(misfits(events, list[stripe.Event], "events")) == []
 
@@ -237,6 +288,41 @@ def test_a_misfit_deep_within_would_be_found(ledger: Ledger) -> None:
         "Session.line_items.data[0].price.unit_amount_decimal: 1200 is no <class 'decimal.Decimal'>",
         "Session.payment_intent.latest_charge.refunds.data[0].amount: '500' is no <class 'int'>",
     ]
+
+
+# --- disputes
+
+
+@pytest.mark.parametrize(
+    ("inquiry", "statuses"),
+    [
+        (False, ["won", "lost"]),
+        (False, ["warning_closed"]),
+        (True, ["won"]),
+        (True, ["warning_closed", "needs_response"]),
+        (False, ["nonsense"]),
+    ],
+)
+def test_a_dispute_takes_only_the_ways_that_there_are(ledger: Ledger, inquiry: bool, statuses: list[str]) -> None:
+    with pytest.raises(Problem, match="can't become"):
+        dispute_that(*statuses, inquiry=inquiry)(ledger)
+
+
+def test_an_inquiry_takes_no_money_until_it_is_a_dispute(ledger: Ledger) -> None:
+    inquiry = disputed(ledger, inquiry=True)
+    assert (inquiry["balance_transactions"], inquiry["is_charge_refundable"]) == ([], True)
+    dispute = ledger.move_dispute(inquiry["id"], "needs_response")
+    assert [one["amount"] for one in dispute["balance_transactions"]] == [-1200]
+    assert dispute["is_charge_refundable"] is False
+
+
+@pytest.mark.parametrize(("refunded", "wanted"), [(0, 1201), (200, 1001), (0, 0), (0, -1), (1200, None)])
+def test_no_bank_takes_back_more_than_is_left(ledger: Ledger, refunded: int, wanted: int | None) -> None:
+    paid_with = payment(ledger)["id"]
+    if refunded:
+        ledger.refund({"payment_intent": paid_with, "amount": refunded})
+    with pytest.raises(Problem, match="is left"):
+        ledger.open_dispute(paid_with, wanted, "fraudulent", inquiry=False)
 
 
 # --- time

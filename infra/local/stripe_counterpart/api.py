@@ -136,6 +136,7 @@ CALLS: tuple[Call, ...] = (
     Call("POST", "/v1/refunds", REFUND, lambda ledger, _, given: ledger.refund(given)),
     _retrieve("/v1/refunds", "refund"),
     _list("/v1/refunds", "refund", "charge", "payment_intent"),
+    _retrieve("/v1/disputes", "dispute"),
     _list("/v1/disputes", "dispute", "charge", "payment_intent"),
     _retrieve("/v1/events", "event"),
     _list("/v1/events", "event", "type"),

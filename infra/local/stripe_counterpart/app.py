@@ -81,6 +81,8 @@ def create_app(
             Route("/_control", show_control, methods=["GET"]),
             Route("/_control", set_control, methods=["PUT"]),
             Route("/_control/refunds/{refund}", settle_refund, methods=["PUT"]),
+            Route("/_control/disputes", open_dispute, methods=["POST"]),
+            Route("/_control/disputes/{dispute}", move_dispute, methods=["PUT"]),
             *(Route(call.path, _endpoint(call), methods=[call.method]) for call in CALLS),
             Route("/{path:path}", unknown_address, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
@@ -291,18 +293,47 @@ async def settle_refund(request: Request) -> Response:
         status = reason = ""
     if status not in ("succeeded", "failed"):
         return JSONResponse({"error": "status: succeeded or failed"}, status_code=400)
-    return await run_in_threadpool(_settle, request, status, reason)
+    return await _by_the_bank(
+        request, lambda ledger: ledger.settle_refund(request.path_params["refund"], status, reason)
+    )
 
 
-def _settle(request: Request, status: str, reason: str) -> Response:
-    counterpart: Counterpart = request.app.state.counterpart
+async def open_dispute(request: Request) -> Response:
+    """The payer's bank disputes a payment: ``{"payment": "pi_…", "amount"?, "reason"?, "inquiry"?}``."""
     try:
-        with counterpart.store.transaction():
-            refund = counterpart.ledger().settle_refund(request.path_params["refund"], status, reason)
-    except Problem as problem:
-        return JSONResponse({"error": problem.error}, status_code=problem.status)
-    counterpart.postman.wake()
-    return JSONResponse(refund)
+        wanted = await request.json()
+        payment, amount = str(wanted["payment"]), wanted.get("amount")
+        reason, inquiry = str(wanted.get("reason", "fraudulent")), wanted.get("inquiry") is True
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return JSONResponse({"error": "payment, amount, reason, inquiry"}, status_code=400)
+    if amount is not None and type(amount) is not int:
+        return JSONResponse({"error": "amount: an integer"}, status_code=400)
+    return await _by_the_bank(request, lambda ledger: ledger.open_dispute(payment, amount, reason, inquiry=inquiry))
+
+
+async def move_dispute(request: Request) -> Response:
+    """What becomes of a dispute: ``{"status"}``, one that may follow (``ledger.NEXT_OF_DISPUTE``)."""
+    try:
+        status = str((await request.json())["status"])
+    except (ValueError, TypeError, KeyError):
+        return JSONResponse({"error": "status"}, status_code=400)
+    return await _by_the_bank(request, lambda ledger: ledger.move_dispute(request.path_params["dispute"], status))
+
+
+async def _by_the_bank(request: Request, deed: Callable[[Ledger], Json]) -> Response:
+    """Something that a bank does, and the object that comes of it."""
+    counterpart: Counterpart = request.app.state.counterpart
+
+    def do() -> Response:
+        try:
+            with counterpart.store.transaction():
+                thing = deed(counterpart.ledger())
+        except Problem as problem:
+            return JSONResponse({"error": problem.error}, status_code=problem.status)
+        counterpart.postman.wake()
+        return JSONResponse(thing)
+
+    return await run_in_threadpool(do)
 
 
 def _control(counterpart: Counterpart) -> Response:

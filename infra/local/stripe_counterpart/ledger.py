@@ -14,7 +14,23 @@ LEAST = {"usd": 50, "eur": 50, "gbp": 30, "hkd": 400, "jpy": 50, "sgd": 50}
 
 SHORTEST, LONGEST = 30 * 60, 24 * 3600  # seconds for which a session may be open
 
-PARAM_NAMES = {"checkout.session": "session", "payment_intent": "intent"}  # how errors call the id in the path
+PARAM_NAMES = {  # how errors call the id in the path
+    "checkout.session": "session",
+    "payment_intent": "intent",
+    "dispute": "dispute",
+}
+
+# What may become of a dispute (https://docs.stripe.com/disputes/how-disputes-work, …/api/disputes/object).
+NEXT_OF_DISPUTE = {
+    "warning_needs_response": ("warning_under_review", "warning_closed", "needs_response"),
+    "warning_under_review": ("warning_closed", "needs_response"),
+    "needs_response": ("under_review", "won", "lost"),
+    "under_review": ("won", "lost"),
+    "lost": ("appeal_needs_response", "appeal_under_review"),
+    "appeal_needs_response": ("appeal_under_review", "won", "lost"),
+    "appeal_under_review": ("won", "lost"),
+}
+CLOSED = ("warning_closed", "won", "lost")
 
 
 @dataclass(slots=True)
@@ -112,13 +128,17 @@ class Ledger:
     def refund(self, params: Json) -> Json:
         """Give back part of a charge, or what is left of it."""
         charge = self._charge_to_refund(params)
-        left = charge["amount"] - charge["amount_refunded"]
+        taken = self._taken_back(charge)
+        left = charge["amount"] - charge["amount_refunded"] - taken
+        if self._held_back(charge) or (taken and left == 0):
+            message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+            raise Problem(400, message, code="charge_disputed")
         if left == 0:
             message = f"Charge {charge['id']} has already been refunded."
             raise Problem(400, message, code="charge_already_refunded")
         amount = params.get("amount", left)
         if amount > left:
-            kind = "unrefunded amount on charge" if charge["amount_refunded"] else "charge amount"
+            kind = "unrefunded amount on charge" if charge["amount_refunded"] or taken else "charge amount"
             raise invalid(
                 f"Refund amount ({_money(amount, charge)}) is greater than {kind} ({_money(left, charge)})", "amount"
             )
@@ -142,6 +162,60 @@ class Ledger:
         if status == "failed":
             self._emit("refund.failed", refund, previous)
         return refund
+
+    def open_dispute(self, payment: str, amount: int | None, reason: str, *, inquiry: bool) -> Json:
+        """The payer's bank disputes a paid payment, or so much of it. Problem 400: more than is left of it."""
+        intent = self._named("payment_intent", payment, "payment_intent")
+        if intent["status"] != "succeeded":
+            raise invalid(f"The PaymentIntent {payment} has no successful charge.", "payment_intent")
+        if reason not in objects.DISPUTE_REASONS:
+            raise invalid(f"Invalid reason: must be one of {', '.join(objects.DISPUTE_REASONS)}", "reason")
+        charge = self.find("charge", intent["latest_charge"])
+        left = charge["amount"] - charge["amount_refunded"] - self._taken_back(charge)
+        wanted = left if amount is None else amount
+        if self._held_back(charge) or not 0 < wanted <= left:
+            raise invalid(f"No bank takes back {wanted} of {charge['id']}: {left} is left.", "amount")
+        dispute = objects.dispute(charge, wanted, reason, self.now, inquiry=inquiry)
+        self.store.put(charge | {"disputed": True})
+        self._change("charge.dispute.created", dispute)
+        if not inquiry:
+            self._withdraw(dispute)
+        return dispute
+
+    def move_dispute(self, id: str, status: str) -> Json:
+        """What becomes of a dispute. Problem 400: that can't become of it."""
+        dispute = self.find("dispute", id)
+        before = dispute["status"]
+        if status not in NEXT_OF_DISPUTE.get(before, ()):
+            raise invalid(f"A dispute that is `{before}` can't become `{status}`.", "status")
+        dispute["status"] = status
+        if status.endswith("under_review"):
+            dispute["evidence_details"] |= {"has_evidence": True, "submission_count": 1, "submission_method": "manual"}
+        kind = "closed" if status in CLOSED else "updated"
+        self._change(f"charge.dispute.{kind}", dispute, {"status": before})
+        if status == "needs_response":
+            self._withdraw(dispute)
+        elif status == "won":
+            dispute["balance_transactions"].append(objects.balance_transaction(dispute, dispute["amount"], self.now))
+            self._change("charge.dispute.funds_reinstated", dispute)
+        return dispute
+
+    def _withdraw(self, dispute: Json) -> None:
+        dispute["is_charge_refundable"] = False
+        dispute["balance_transactions"].append(objects.balance_transaction(dispute, -dispute["amount"], self.now))
+        self._change("charge.dispute.funds_withdrawn", dispute)
+
+    def _disputes(self, charge: Json) -> list[Json]:
+        return self.store.page("dispute", {"charge": charge["id"]}, 100)[0]
+
+    def _held_back(self, charge: Json) -> bool:
+        """Whether a bank has the money and may still give it back."""
+        open_ = ("needs_response", "under_review", "appeal_needs_response", "appeal_under_review")
+        return any(dispute["status"] in open_ for dispute in self._disputes(charge))
+
+    def _taken_back(self, charge: Json) -> int:
+        """What lost disputes have taken."""
+        return sum(dispute["amount"] for dispute in self._disputes(charge) if dispute["status"] == "lost")
 
     def _check(self, params: Json) -> None:
         """What no single parameter's form can tell."""

@@ -376,6 +376,91 @@ def refund(params: Json, charged: Json, status: str, now: int) -> Json:
     }
 
 
+# The card networks' own codes for the reasons that a test may want (https://docs.stripe.com/disputes/categories); the
+# first is Stripe's, the second Visa's.
+DISPUTE_REASONS = {
+    "fraudulent": "10.4",
+    "duplicate": "12.6.1",
+    "product_not_received": "13.1",
+    "credit_not_processed": "13.6",
+    "general": None,
+}
+
+_NO_EVIDENCE = (
+    *("access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure"),
+    *("cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name"),
+    *("customer_purchase_ip", "customer_signature", "duplicate_charge_documentation"),
+    *("duplicate_charge_explanation", "duplicate_charge_id", "product_description", "receipt", "refund_policy"),
+    *("refund_policy_disclosure", "refund_refusal_explanation", "service_date", "service_documentation"),
+    *("shipping_address", "shipping_carrier", "shipping_date", "shipping_documentation"),
+    *("shipping_tracking_number", "uncategorized_file", "uncategorized_text"),
+)
+
+
+def dispute(charged: Json, amount: int, reason: str, now: int, *, inquiry: bool) -> Json:
+    """A charge that the payer's bank disputes; an inquiry takes no money yet."""
+    network_code = DISPUTE_REASONS[reason]
+    return {
+        "id": new_id("du_1"),
+        "object": "dispute",
+        "amount": amount,
+        "balance_transactions": [],
+        "charge": charged["id"],
+        "created": now,
+        "currency": charged["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {**dict.fromkeys(_NO_EVIDENCE), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": now + 9 * 24 * 3600,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+            "submission_method": "not_submitted",
+        },
+        "intended_submission_method": None,
+        "is_charge_refundable": inquiry,
+        "livemode": False,
+        "metadata": {},
+        "network_reason_code": network_code,
+        "payment_intent": charged["payment_intent"],
+        "payment_method_details": {
+            "card": {
+                "brand": "visa",
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network": "visa",
+                "network_reason_code": network_code,
+            },
+            "type": "card",
+        },
+        "reason": reason,
+        "status": "warning_needs_response" if inquiry else "needs_response",
+    }
+
+
+def balance_transaction(disputed: Json, amount: int, now: int) -> Json:
+    """What a dispute does to the account's balance: ``amount`` is negative when it takes money. Its fee is left out."""
+    reversal = amount > 0
+    return {
+        "id": new_id("txn_1"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": now,
+        "balance_type": "payments",
+        "created": now,
+        "currency": disputed["currency"],
+        "description": f"Chargeback {'reversal' if reversal else 'withdrawal'} for {disputed['charge']}",
+        "exchange_rate": None,
+        "fee": 0,
+        "fee_details": [],
+        "net": amount,
+        "reporting_category": "dispute_reversal" if reversal else "dispute",
+        "source": disputed["id"],
+        "status": "available",
+        "type": "adjustment",
+    }
+
+
 def event(type: str, thing: Json, now: int, request: Json, previous: Json | None) -> Json:
     """News of an object; ``previous`` holds the former values of what has changed."""
     data = {"object": thing} if previous is None else {"object": thing, "previous_attributes": previous}
