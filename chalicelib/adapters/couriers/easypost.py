@@ -28,6 +28,7 @@ from unicodedata import normalize
 from urllib.parse import quote
 
 from chalicelib.adapters.couriers.http import Http, json_object
+from chalicelib.adapters.couriers.times import plausible
 from chalicelib.ports import (
     CourierOrder,
     Forged,
@@ -81,8 +82,6 @@ DETAILS: Mapping[tuple[str, str], tuple[str, str]] = {
 which does not say what details go with what status."""
 
 _NOT_YET_FETCHED = frozenset({"ordered", "cancelled", "exception"})  # these say nothing of the parcel's having left
-
-_YEARS = (2000, 9000)  # a time outside can't be reckoned with
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
@@ -469,9 +468,7 @@ def _time(document: Mapping[str, Any], name: str) -> datetime:
     value = document.get(name)
     if not isinstance(value, str):
         raise ValueError(f"{name} is no time")  # noqa: TRY004
-    at = datetime.fromisoformat(value)
-    if not _YEARS[0] <= at.year <= _YEARS[1]:
-        raise ValueError(f"{name} is no time of a parcel")
+    at = plausible(datetime.fromisoformat(value))
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 

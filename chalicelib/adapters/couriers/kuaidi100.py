@@ -17,13 +17,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from hashlib import md5, sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from chalicelib.adapters.couriers.http import Http, json_object, utc_now
+from chalicelib.adapters.couriers.times import BEIJING, from_beijing
 from chalicelib.ports import (
     WHEN_TOLD,
     CourierOrder,
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
 
 PRODUCTION = "https://poll.kuaidi100.com"
 ORDERS, TRACKS = "/order/borderapi.do", "/poll/query.do"
-BEIJING = timezone(timedelta(hours=8))
 LONGEST_CALLBACK, LONGEST_SALT, LONGEST_ADDRESS, LONGEST_NUMBER = 200, 100, 300, 32  # bytes
-_TIME = "%Y-%m-%d %H:%M:%S"
 _FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 _OK = "200"
 _REPEATED = "501"  # 重复提交: another request of ours is still being worked on
@@ -175,13 +174,26 @@ class Kuaidi100Courier:
         self._clock = clock
 
     def order(self, order: CourierOrder) -> Shipment:
-        """Have it fetched (bOrder); without a window, as soon as may be. The waybill may be assigned later."""
+        """Have it fetched (bOrder); without a window, as soon as may be. The waybill may be assigned later.
+
+        Kuaidi100 knows a number again for 48 hours, the hall's memory one that was answered for good.
+        """
+        numbers = self._numbers(order.number)
+        if numbers is not None:
+            return self._known(order.number, numbers)
         given = self._call("bOrder", self._order_document(order), changes=True)
         with self._reading(changes=True):
             numbers = {name: _word(given, name) for name in ("taskId", "orderId")}
             waybill = _waybill(given)
         self._memory.put(_memory_key(order.number), numbers)
         return Shipment(order.number, waybill)
+
+    def _known(self, order: str, numbers: Mapping[str, str]) -> Shipment:
+        detail = self._detail(numbers)
+        if str(detail.get("status")) in _CALLED_OFF:
+            raise VendorRejected(self.code, "called_off")
+        with self._reading(changes=False):
+            return Shipment(order, _waybill(detail))
 
     def cancel(self, order: str, waybill: str) -> None:  # noqa: ARG002
         """Call it off. A refusal is looked into: it may be called off already."""
@@ -362,7 +374,7 @@ def _scan_news(scan: Mapping[str, Any], code: str, waybill: str) -> tuple[News, 
     state, reason = TRACK.get(code) or TRACK.get(code[:-2], ("", ""))
     if state in ("", "ordered"):
         return ()
-    at = _time(scan.get("ftime") or scan.get("time"))
+    at = from_beijing(str(scan.get("ftime") or scan.get("time")))
     return (News(f"{waybill}-{code}-{at:%Y%m%d%H%M%S}", waybill, "", state, at, code, "", reason),)
 
 
@@ -401,15 +413,6 @@ def _word(data: Mapping[str, Any], name: str) -> str:
     if not _WORD.fullmatch(value):
         raise ValueError(f"{name} is missing or malformed")
     return value
-
-
-def _time(text: Any) -> datetime:
-    if not isinstance(text, str):
-        raise ValueError("no time")  # noqa: TRY004
-    at = datetime.strptime(text, _TIME).replace(tzinfo=BEIJING)
-    if at.year < 2000:
-        raise ValueError("no time of a parcel")
-    return at
 
 
 def _code(code: str) -> str:

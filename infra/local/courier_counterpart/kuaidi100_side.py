@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chalicelib.adapters.couriers.kuaidi100 import (
-    BEIJING,
     LONGEST_NUMBER,
     ORDERS,
     TRACKS,
@@ -25,6 +24,7 @@ from chalicelib.adapters.couriers.kuaidi100 import (
     push_sign,
     query_sign,
 )
+from chalicelib.adapters.couriers.times import in_beijing
 from infra.local.courier_counterpart.book import Event, Parcel, Push, TooLate
 from infra.local.courier_counterpart.depot import Depot, Refused, silence
 from infra.local.courier_counterpart.dialects import Letter
@@ -218,7 +218,7 @@ def _track(parcel: Parcel, until: datetime | None = None) -> dict[str, Any]:
 
 def _scan(event: Event) -> dict[str, str]:
     code, name = _SCANS.get((event.state, event.reason)) or _SCANS[event.state, ""]
-    time = event.at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    time = in_beijing(event.at)
     return {"time": time, "ftime": time, "context": name, "status": name, "statusCode": code}
 
 
