@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain.secrecy import is_same
 from chalicelib.ports import Forged
 
 CHECKOUT_EVENTS = frozenset(
@@ -94,7 +95,7 @@ class StripeWebhook:
     def _signed(self, timestamp: str, body: bytes, signature: bytes) -> bool:
         payload = timestamp.encode() + b"." + body
         digests = (hmac.new(secret, payload, hashlib.sha256).hexdigest() for secret in self._secrets)
-        return any(hmac.compare_digest(digest.encode(), signature) for digest in digests)
+        return any(is_same(signature, digest) for digest in digests)
 
 
 def _parse(header: str) -> tuple[str, list[bytes]]:

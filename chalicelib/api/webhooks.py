@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hmac import compare_digest
-
 from chalice import Response
 
 from chalicelib.api.edge import Area, Call, Refusal
+from chalicelib.domain.secrecy import is_same
 from chalicelib.ports import Forged, Reply
 from chalicelib.usecases import inbox
 
@@ -38,7 +37,7 @@ def take_courier_push(call: Call, courier: str, token: str) -> Response:
     if courier not in call.hall.courier_codes:
         raise Refusal("not_found")
     webhook, body = call.hall.courier_webhook(courier), call.body()
-    if not compare_digest(token.encode(), call.hall.courier_token.encode()):
+    if not is_same(token, call.hall.courier_token):
         return _reply(webhook.refuse())
     try:
         inbox.accept_courier_push(call.hall, courier, _headers(call), body)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from chalicelib.domain.secrecy import is_same
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 MAC_LENGTH = 20  # characters: 100 bits
 _VALUE = {character: value for value, character in enumerate(ALPHABET)} | {"O": 0, "I": 1, "L": 1}
@@ -67,7 +69,7 @@ def case_of_tracking(mac_key: bytes, tracking: str) -> str | None:
     """The case that a tracking code belongs to; None when it is not one of ours."""
     body, _, mac = tracking.partition("-")
     case = parse_case_number(body)
-    if case is None or not mac.isascii() or not hmac.compare_digest(mac, _mac(mac_key, case)):
+    if case is None or not is_same(mac, _mac(mac_key, case)):
         return None
     return case
 

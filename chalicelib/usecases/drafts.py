@@ -21,6 +21,7 @@ from typing import Any
 from chalicelib.domain.commit import canonical_json
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.numbers import crockford, typed
+from chalicelib.domain.secrecy import is_same
 from chalicelib.texts import text
 from chalicelib.usecases import codes
 from chalicelib.usecases.hall import Hall
@@ -111,7 +112,7 @@ def token(hall: Hall, id: str) -> str:
 
 
 def holds(hall: Hall, id: str, token_given: str) -> bool:
-    return token_given.isascii() and hmac.compare_digest(token(hall, id), token_given)
+    return is_same(token_given, token(hall, id))
 
 
 def address(hall: Hall, draft: Draft) -> str:

@@ -29,6 +29,7 @@ from urllib.parse import quote
 
 from chalicelib.adapters.couriers.http import Http, json_object
 from chalicelib.adapters.couriers.times import plausible
+from chalicelib.domain.secrecy import is_same
 from chalicelib.ports import (
     CourierOrder,
     Forged,
@@ -306,7 +307,7 @@ class EasyPostWebhook:
     def authenticate(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:  # noqa: ARG002
         """HMAC-SHA256 of the body as it came. EasyPost signs no time, so an old event is the same event again."""
         given = headers.get(SIGNATURE, "").encode(errors="replace")
-        if not hmac.compare_digest(signature(self._secret, body).encode(), given):
+        if not is_same(given, signature(self._secret, body)):
             raise Forged("easypost: the signature does not hold")
         try:
             event = json_object(body)

@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import md5, sha256
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from chalicelib.adapters.couriers.http import Http, json_object, utc_now
 from chalicelib.adapters.couriers.times import BEIJING, from_beijing
+from chalicelib.domain.secrecy import is_same
 from chalicelib.ports import (
     WHEN_TOLD,
     CourierOrder,
@@ -304,7 +304,7 @@ class Kuaidi100Webhook:
             param, given = form["param"], form["sign"].lower().encode()
         except (KeyError, ValueError):
             raise Forged("kuaidi100: not signed") from None
-        if not compare_digest(push_sign(param, self._salt).encode(), given):
+        if not is_same(given, push_sign(param, self._salt)):
             raise Forged("kuaidi100: the signature does not hold")
         try:
             return _callback_identity(json_object(param))

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ from standardwebhooks import Webhook
 
 from chalicelib.adapters.couriers.http import Answer, Http, json_object, utc_now
 from chalicelib.adapters.couriers.times import plausible
+from chalicelib.domain.secrecy import is_same
 from chalicelib.ports import COURIER_REASONS, COURIER_STATES, CourierOrder, Forged, News, Reply, Shipment, Window
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def verified(signer: Webhook, headers: Mapping[str, str], body: bytes, now: date
     except (KeyError, ValueError, OverflowError, OSError):
         raise Forged("unreadable") from None
     given = headers.get("webhook-signature", "").split(" ")
-    if not any(compare_digest(expected.encode(), each.encode()) for each in given):
+    if not any(is_same(each, expected) for each in given):
         raise Forged("no signature holds")
     if abs(now - at) > TOLERANCE:
         raise Forged("too far from now")
