@@ -21,6 +21,7 @@ from infra.local.courier_counterpart.app import SIDES
 from infra.local.courier_counterpart.book import Book
 from infra.local.courier_counterpart.chaos import Chaos
 from infra.local.courier_counterpart.postman import pause_after
+from tests.conformance import rigs
 from tests.conformance.listener import Received, catching_hall
 from tests.conformance.rigs import eventually
 from tests.contract.courier_rig import (
@@ -53,6 +54,10 @@ def until_delivered(rig: HttpRig, states: int) -> list[str]:
         ("ems", Reply(200, "application/json", '{"serialNo":"another","code":"00000"}')),
         ("ems", Reply(200, "text/html", "<html>")),
         ("ems", Reply(401, "application/json", "{}")),
+        ("easypost", Reply(301, "text/plain", "")),
+        ("kuaidi100", Reply(200, "application/json", '{"result":false,"returnCode":"200"}')),
+        ("kuaidi100", Reply(200, "application/json", "[]")),
+        ("kuaidi100", Reply(200, "text/html", "<html>")),
         ("open", Reply(301, "text/plain", "")),
         ("open", Reply(500, "text/plain", "")),
     ],
@@ -64,7 +69,7 @@ def test_a_push_is_repeated_until_it_is_acknowledged_rightly(tmp_path: Path, cod
         counterpart(hall.url, tmp_path) as url,
     ):
         rig = HttpRig(code, url, hall)
-        rig.tell(rig.courier.order(an_order()).waybill, "picked_up")
+        rig.tell(rig.courier.order(rigs.an_order()).waybill, "picked_up")
         pushes = [hall.next() for _ in range(3)]
         assert len({rig.webhook.authenticate(push.headers, push.body, datetime.now(UTC)) for push in pushes}) == 1
 
@@ -216,9 +221,11 @@ def test_another_host_name_is_refused(rig: HttpRig) -> None:
 
 
 STRANGERS = [
+    ("easypost", {"key": "EZTKguessed"}),
     ("ems", {"sender": "1100000000001"}),
     ("ems", {"authorization": "guessed"}),
     ("ems", {"key": "ZmVkY2JhOTg3NjU0MzIxMA=="}),
+    *(("kuaidi100", {name: "guessed"}) for name in ("key", "secret", "salt")),
     ("open", {"secret": "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}),
 ]
 
@@ -227,7 +234,7 @@ STRANGERS = [
 def test_a_stranger_can_not_order(tmp_path: Path, code: str, changes: dict[str, str]) -> None:
     with http_rig(code, tmp_path) as rig:
         with pytest.raises(VendorRejected):
-            courier_at(rig.url, code, **changes).order(an_order())
+            courier_at(rig.url, code, **changes).order(rigs.an_order())
         assert rig.waybills() == []
 
 
