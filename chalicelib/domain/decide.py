@@ -274,6 +274,7 @@ def _loss(case: Case, command: c.ResolveShipment, shipment: Shipment) -> Events:
     at, by, note = command.at, command.by, command.note
     packed = case.packing.contents if case.packing and case.packing.leg is shipment.leg else ()
     sent = case.returnable if "originals" in packed else ()
+    inside = {m.code for m in case.service.materials if m.original} - case.received  # as far as anybody can know
     valid = tuple(item.number for item in case.certificates if not item.revoked and "certificate" in packed)
     return (
         e.ParcelLost(
@@ -282,7 +283,7 @@ def _loss(case: Case, command: c.ResolveShipment, shipment: Shipment) -> Events:
             leg=command.leg,
             attempt=command.attempt,
             certificates=valid,
-            originals=case.missing_originals if shipment.leg is Leg.PICKUP else tuple(sorted(sent)),
+            originals=tuple(sorted(inside if shipment.leg is Leg.PICKUP else sent)),
             note=note,
         ),
         *(e.CertificateRevoked(at=at, by=by, number=number, note=note) for number in valid),

@@ -110,7 +110,8 @@ def trouble(case: Case) -> Trouble | None:
         last = case.last_shipment(leg)
         code = _trouble(case, last) if last else ""
         if last and code:
-            return Trouble(code, leg, last.why)
+            vain = [s for s in case.tries(leg) if s.in_vain] if code == "pickup_failed" else []
+            return Trouble(code, leg, (vain or [last])[-1].why)
     return None
 
 
@@ -129,7 +130,8 @@ def _pickup_trouble(case: Case, last: Shipment) -> str:
         return ""
     if case.window_wanted:
         return "pickup_lost" if last.lost_at else "window_wanted"
-    return "pickup_failed" if last.in_vain or last.state == "returned" else ""
+    once_more = not last.left_at and any(s.in_vain for s in case.tries(Leg.PICKUP))
+    return "pickup_failed" if once_more or last.state == "returned" else ""
 
 
 def _parcel_trouble(case: Case, last: Shipment) -> str:
