@@ -12,6 +12,7 @@ from chalicelib.api import (
     reports,
     services,
     tracking,
+    vendors,
     webhooks,
 )
 from chalicelib.api.edge import Area
@@ -24,6 +25,7 @@ AREAS: tuple[Area, ...] = (
     applicant.area,
     desk.area,
     reports.area,
+    vendors.area,
     webhooks.area,
     certificates.area,
     openapi.area,

@@ -15,7 +15,7 @@ from chalicelib.domain.shipments import standing
 from chalicelib.domain.status import actions, status, timeline
 from chalicelib.ports import InboxMessage, Page, QueueRow, Staff
 from chalicelib.texts import text
-from chalicelib.usecases import desk, tracking
+from chalicelib.usecases import desk, outages, tracking
 from chalicelib.usecases.execute import Loaded
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.uploads import each
@@ -92,6 +92,7 @@ def public(hall: Hall, case: Case, language: str) -> Json:
         "promise": _promise(case, hall.now()),
         "certificates": _certificates(hall, case, definition),
         "actions": list(actions(case)),
+        "notices": [{"code": code, "text": text(f"notice.{code}", language)} for code in outages.notices(hall, case)],
     }
 
 
@@ -310,4 +311,19 @@ def message(found: InboxMessage, zone: tzinfo) -> Json:
         "received_at": instant(found.received_at, zone),
         "state": found.state,
         "error": found.error,
+    }
+
+
+def vendor(found: outages.Vendor, zone: tzinfo, language: str) -> Json:
+    """A vendor's health, and what it means in words."""
+    circuit = found.circuit
+    since, retry_at = (at and instant(at, zone) for at in (circuit.since, circuit.retry_at))
+    return {
+        "vendor": found.code,
+        "state": found.state.value,
+        "text": text(f"vendor.{found.state}", language, since=since, retry_at=retry_at, error=circuit.error),
+        "failures": circuit.failures,
+        "error": circuit.error,
+        "since": since,
+        "retry_at": retry_at,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.usecases.outages import NOTICES
+
 Shape = dict[str, Any]
 
 
@@ -141,6 +143,10 @@ _TRACKING: Mapping[str, Shape] = {
         _object({"code": TEXT, "title": TEXT, "number": TEXT, "state": CERTIFICATE_STATE, "verify_url": URL})
     ),
     "actions": _list(ACTION),
+    "notices": {
+        "description": "What waits because a vendor's system is not answering; nobody has to do anything about it",
+        **_list(_object({"code": _one_of(*NOTICES), "text": TEXT})),
+    },
 }
 _FAULT = _object({"pointer": POINTER, "code": TEXT, "message": TEXT})
 _CORRECTION = _object(
@@ -301,6 +307,27 @@ ANSWER_SHAPES: Mapping[str, Shape] = {
             "received_at": INSTANT,
             "state": _one_of("new", "applied", "failed"),
             "error": TEXT,
+        }
+    ),
+    "Vendors": _object(
+        {
+            "vendors": _list(
+                _object(
+                    {
+                        "vendor": TEXT,
+                        "state": {
+                            "description": "`open`: it has failed too often and is left alone until `retry_at`; "
+                            "`half_open`: whoever needs it next finds out whether it is back",
+                            **_one_of("closed", "open", "half_open"),
+                        },
+                        "text": {"description": "What that means", **TEXT},
+                        "failures": {"description": "In a row", **NATURAL},
+                        "error": {"description": "The vendor's own code of the last failure", **TEXT},
+                        "since": {"description": "Of the first failure in a row", **_or_null(INSTANT)},
+                        "retry_at": _or_null(INSTANT),
+                    }
+                )
+            )
         }
     ),
     "Received": _object({"received": BOOLEAN}),

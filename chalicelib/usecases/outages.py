@@ -1,121 +1,79 @@
-"""What outages mean for cases: which vendor a step waits for, and which of the steps that are owed get their turn."""
+"""Outages for people: what an applicant is told whose case waits for a vendor, and what the desk sees of vendors."""
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 from chalicelib.domain.case import Case
-from chalicelib.domain.circuit import State, state
-from chalicelib.domain.due import Kind, Step
+from chalicelib.domain.circuit import Circuit, State, state
+from chalicelib.domain.due import Kind, due
+from chalicelib.domain.service import Leg
+from chalicelib.ports import Staff
+from chalicelib.usecases.desk import Right, require
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.shipping import parse_subject
+from chalicelib.usecases.tracking import payable_at, payment_state
+from chalicelib.usecases.turns import OF_COURIERS, vendor_of
 from chalicelib.usecases.vendors import PAYMENTS
 
-EVERY = timedelta(minutes=5)  # a run of the sweep: SweepSchedule in infra/aws/resources.yaml
-CROWD = 500  # cases that come back in one run, of all that wait for one vendor
+# Of the steps that wait, those that its applicant may wonder about; a courier's by its leg.
+_NOTICES: Mapping[tuple[Kind, str], str] = {
+    (Kind.ASK_CHECKOUT, ""): "payment",
+    (Kind.REFUND, ""): "refund",
+    (Kind.ORDER_COURIER, Leg.PICKUP): "pickup",
+    (Kind.ORDER_COURIER, Leg.DELIVERY): "parcel",
+    (Kind.ORDER_COURIER, Leg.RETURN): "parcel",
+    (Kind.CANCEL_COURIER, Leg.PICKUP): "calling_off",
+    (Kind.ASK_COURIER, Leg.PICKUP): "news",
+    (Kind.ASK_COURIER, Leg.DELIVERY): "news",
+    (Kind.ASK_COURIER, Leg.RETURN): "news",
+}
+NOTICES = tuple(dict.fromkeys(_NOTICES.values()))
 
-OF_PAYMENTS = frozenset({Kind.ASK_CHECKOUT, Kind.EXPIRE_CHECKOUT, Kind.REFUND, Kind.ASK_REFUND})
-OF_COURIERS = frozenset({Kind.ORDER_COURIER, Kind.CANCEL_COURIER, Kind.ASK_COURIER})
-ASKING = frozenset({Kind.ASK_CHECKOUT, Kind.ASK_REFUND, Kind.ASK_COURIER})  # that change nothing at the vendor's
+
+def notices(hall: Hall, case: Case) -> tuple[str, ...]:
+    """What a case waits for because a vendor is down, of NOTICES: said as ``notice.<code>``.
+
+    A vendor's health is looked at only where something is overdue that it has to do.
+    """
+    waits = dict.fromkeys(_waits(case, hall.now()))
+    return tuple(dict.fromkeys(code for code, vendor in waits if hall.health.circuit(vendor).retry_at is not None))
+
+
+def _waits(case: Case, now: datetime) -> Iterator[tuple[str, str]]:
+    """Notice and vendor of each thing that waits for one."""
+    if payment_state(case) == "due" and payable_at(case, now) is None:
+        yield "payment", PAYMENTS
+    for step in due(case, now):
+        leg = parse_subject(step.subject)[0] if step.kind in OF_COURIERS else ""
+        notice, vendor = _NOTICES.get((step.kind, leg)), vendor_of(case, step)
+        if notice and vendor:
+            yield notice, vendor
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """How many questions one run of the sweep may lead to, and how many a day (None: no such limit)."""
+class Vendor:
+    """How a vendor of this hall is: its circuit, and what that means now."""
 
-    run: int
-    day: int | None = None
-
-
-LIMITS: Mapping[str, Limit] = {
-    # A1005: 30 a second and 3,000 a day for each service; a run's questions may all meet in one second, and a tenth of
-    # the day's is left to orders that ask what became of them. https://open.sf-express.com
-    "sf": Limit(30, 2_700),
-    # 5 a second for lists, by load for all others. https://docs.easypost.com/guides/rate-limiting-guide
-    "easypost": Limit(25),
-    # 25 a second for each endpoint, and ten workers at most that wait for their answers. https://docs.stripe.com/rate-limits
-    PAYMENTS: Limit(500),
-}
-OTHERS = Limit(60)  # EMS and Kuaidi100 publish none
+    code: str
+    circuit: Circuit
+    state: State
 
 
-def vendor_of(case: Case, step: Step) -> str:
-    """Who has to be asked to do a step; "" when nobody has to, or it is not chosen yet."""
-    if step.kind in OF_PAYMENTS or (step.kind is Kind.LAPSE and case.open_checkouts):
-        return PAYMENTS
-    if step.kind in OF_COURIERS:
-        shipment = case.shipment(*parse_subject(step.subject))
-        return shipment.courier if shipment else ""
-    return ""
+def vendors(hall: Hall, staff: Staff) -> list[Vendor]:
+    """All that the hall has a contract with, as they are at this moment. NotAllowed ``forbidden``."""
+    require(staff, Right.SEE)
+    return list(_vendors(hall))
 
 
-class Turns:
-    """Whose turn it is in one run of the sweep. Steps of a vendor that is left alone wait, all but one of one that may
-    be back do too, and so do questions beyond the vendor's limit. Nobody waits for another's vendor."""
-
-    def __init__(self, hall: Hall) -> None:
-        self._hall = hall
-        self._asked: Counter[str] = Counter()
-        self._waiting: Counter[str] = Counter()
-        self._probed: set[str] = set()
-
-    def of(self, case: Case, steps: Sequence[Step]) -> tuple[list[Step], datetime | None]:
-        """The steps to be done now, and when to come back for the others (None: there are none)."""
-        now: list[Step] = []
-        later: list[datetime] = []
-        for step in steps:
-            at = self._put_off(vendor_of(case, step), step.kind)
-            if at is None:
-                now.append(step)
-            else:
-                later.append(at)
-        return now, min(later, default=None)
-
-    def _put_off(self, vendor: str, kind: Kind) -> datetime | None:
-        """Until when this step has to wait; None when it is its turn."""
-        if not vendor:
-            return None
-        circuit, now = self._hall.health.circuit(vendor), self._hall.now()
-        found = state(circuit, now)
-        if found is State.OPEN:
-            return self._place(vendor, max(circuit.retry_at or now, now), CROWD)
-        if found is State.HALF_OPEN:
-            if vendor in self._probed:
-                return self._place(vendor, now + EVERY, CROWD)
-            self._probed.add(vendor)
-            return None
-        return self._rationed(vendor, now) if kind in ASKING else None
-
-    def _rationed(self, vendor: str, now: datetime) -> datetime | None:
-        limit = LIMITS.get(vendor, OTHERS)
-        if self._asked[vendor] >= limit.run:
-            return self._place(vendor, now + EVERY, limit.run)
-        if limit.day is not None and self._asked_today(vendor, now) > limit.day:
-            return self._place(vendor, self._midnight(now), limit.run)
-        self._asked[vendor] += 1
-        return None
-
-    def _asked_today(self, vendor: str, now: datetime) -> int:
-        """With this question, in the hall's own day."""
-        midnight = self._midnight(now)
-        return self._hall.lookups.count(f"asked#{vendor}#{midnight.date()}", now=now, expires=midnight)
-
-    def _midnight(self, now: datetime) -> datetime:
-        """When the day ends."""
-        zone = self._hall.calendar.zone
-        return datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
-
-    def _place(self, vendor: str, earliest: datetime, together: int) -> datetime:
-        """In the queue of those that wait for this vendor: so many in a run, spread over it."""
-        before = self._waiting[vendor]
-        self._waiting[vendor] += 1
-        return earliest + EVERY * (before // together) + spread()
+def down(hall: Hall) -> list[Vendor]:
+    """Those that are left alone, or have not answered since they were."""
+    return [vendor for vendor in _vendors(hall) if vendor.state is not State.CLOSED]
 
 
-def spread() -> timedelta:
-    """By chance within one run, so that those that wait do not come back all at once."""
-    return EVERY * random.random()  # noqa: S311 - no secret
+def _vendors(hall: Hall) -> Iterator[Vendor]:
+    for code in (PAYMENTS, *hall.courier_codes):
+        circuit = hall.health.look(code)
+        yield Vendor(code, circuit, state(circuit, hall.now()))

@@ -12,7 +12,7 @@ from chalicelib.ports import VendorTemporary, VendorUnknown
 from chalicelib.usecases import payment, shipping
 from chalicelib.usecases.execute import Loaded, execute, load
 from chalicelib.usecases.hall import Hall
-from chalicelib.usecases.outages import spread
+from chalicelib.usecases.turns import spread
 
 LEASE = timedelta(seconds=120)  # no shorter than the worker may run
 

@@ -14,8 +14,8 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.usecases.execute import load
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.inbox import try_apply
-from chalicelib.usecases.outages import Turns
 from chalicelib.usecases.relay import relay
+from chalicelib.usecases.turns import Turns
 
 GRACE = timedelta(minutes=2)  # what the stream has had time to hand on
 FIRST_WAIT = timedelta(minutes=5)

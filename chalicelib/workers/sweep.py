@@ -23,9 +23,21 @@ def sweep(event: dict[str, Any], _context: Any) -> dict[str, int]:
     from chalicelib.usecases.sweep import GRACE
 
     grace = event.get("grace_s")
-    found = push(wiring.hall(), GRACE if grace is None else timedelta(seconds=grace))
+    hall = wiring.hall()
+    found = push(hall, GRACE if grace is None else timedelta(seconds=grace))
     log.info("swept", extra=found)
+    _tell_outages(hall)
     return found
+
+
+def _tell_outages(hall: Hall) -> None:
+    """A line a run for each vendor that does not answer, from which the alarm is made."""
+    from chalicelib.usecases.outages import down
+
+    for vendor in down(hall):
+        circuit = vendor.circuit
+        about = {"vendor": vendor.code, "error": circuit.error, "since": circuit.since, "retry_at": circuit.retry_at}
+        log.warning("vendor down", extra=about)
 
 
 def push(hall: Hall, grace: timedelta) -> dict[str, int]:

@@ -16,7 +16,7 @@ from pynamodb.models import Model
 from chalicelib.adapters.dynamodb.models import CaseItem, CertificateItem, InboxItem, LookupItem, ViewItem
 from chalicelib.settings import Settings
 from chalicelib.usecases import drafts
-from chalicelib.workers import relay, scanned
+from chalicelib.workers import relay, scanned, sweep
 from infra.local import scanner
 from tests.packaging.conftest import Packed
 
@@ -355,6 +355,7 @@ def test_somebody_is_told_of_everything_that_goes_wrong(packed: Packed) -> None:
         ("IteratorAge", str({"Ref": "Relay"})),
         ("5XXError", str({"Fn::Sub": "doorstep-${Stage}"})),
         ("MessagesNotApplied", "None"),
+        ("VendorsDown", "None"),
     }
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
@@ -363,6 +364,23 @@ def test_a_message_that_could_not_be_applied_is_counted_by_what_the_relay_logs(p
     pattern = packed.resources("Logs::MetricFilter")["MessagesNotApplied"]["FilterPattern"]
     assert pattern == '{ $.event = "inbox" && $.applied IS FALSE }'
     assert re.search(r"""log\.info\("inbox", extra=\{[^}]*"applied": """, inspect.getsource(relay))
+
+
+def test_an_outage_is_counted_by_what_the_sweep_logs(packed: Packed) -> None:
+    counted = packed.resources("Logs::MetricFilter")["VendorsDown"]
+    assert counted["LogGroupName"] == {"Ref": "SweepLog"}
+    assert counted["FilterPattern"] == '{ $.event = "vendor down" }'
+    assert 'log.warning("vendor down", ' in inspect.getsource(sweep)
+
+
+def test_what_a_vendor_s_outage_needs_is_allowed(packed: Packed) -> None:
+    """A case is put off by the perform worker, and the sweep counts the questions of a day."""
+    for role, table in (("PerformRole", "Views"), ("SweepRole", "Lookups")):
+        arn = {"Fn::GetAtt": [table, "Arn"]}
+        assert any(
+            "dynamodb:UpdateItem" in _listed(s["Action"]) and arn in _listed(s["Resource"])
+            for s in _statements(packed, role)
+        ), role
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.domain.due import ASK_CHECKOUT_AFTER
+from chalicelib.texts import text
+from chalicelib.usecases.vendors import PAYMENTS
 from tests.api import LICENCE, RESIDENCE, Api, Json
 from tests.chromium import needs_chromium
 from tests.halls import MemoryHall
+from tests.unit.test_api_outages import bring_back, take_down
 from tests.web.phone import Phone
 
 if TYPE_CHECKING:
@@ -73,6 +77,22 @@ def test_what_has_happened_is_shown_and_said_without_a_reload(page: Page, hall: 
     assert page.locator("form[action$='/pay']").count() == 0
     assert page.locator("[aria-current=step]").inner_text().startswith("Review")
     assert page.evaluate("window.stayed")
+
+
+def test_an_outage_that_the_case_waits_for_is_shown_and_said_once_and_goes_by_itself(
+    page: Page, hall: MemoryHall, case: Json
+) -> None:
+    ask(page)
+    hall.clock.advance(ASK_CHECKOUT_AFTER)
+    take_down(hall, PAYMENTS)
+    ask(page)
+    notice = page.locator(".govuk-inset-text")
+    notice.wait_for()
+    assert page.locator("p[role=status]").inner_text() == notice.inner_text() == text("notice.payment", "en")
+    bring_back(hall, PAYMENTS)
+    ask(page)
+    notice.wait_for(state="detached")
+    assert heading(page) == "Waiting for your payment"
 
 
 def test_the_same_page_is_not_sent_again(page: Page) -> None:

@@ -22,6 +22,7 @@ from chalicelib import texts
 from chalicelib.api.errors import STATUS
 from chalicelib.api.shapes import STATUS as STATUSES
 from chalicelib.ports import COURIER_STATES
+from chalicelib.usecases.outages import NOTICES
 from chalicelib.web import words
 from chalicelib.web.services import CATEGORIES
 from infra.web.cldr import REGIONS
@@ -56,6 +57,7 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "leg.": ("pickup", "delivery", "return"),
     "month.": tuple(str(month) for month in range(1, 13)),
     "next.": tuple(STATUSES["enum"]),
+    "notice.": NOTICES,
     "payment.": ("awaited", "arrived", "unreachable"),
     "promise.": ("not_started", "running", "standing", "kept", "broken", "ended"),
     "script.upload.": ("checking", "clean"),

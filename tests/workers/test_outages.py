@@ -17,10 +17,10 @@ from chalicelib.domain.commit import make_commit
 from chalicelib.domain.due import Kind, Step, due
 from chalicelib.domain.numbers import case_number
 from chalicelib.ports import VendorTemporary, VendorUnknown
-from chalicelib.usecases import outages
+from chalicelib.usecases import turns
 from chalicelib.usecases.execute import load
-from chalicelib.usecases.outages import ASKING, CROWD, EVERY, LIMITS, Limit, Turns, vendor_of
 from chalicelib.usecases.perform import perform
+from chalicelib.usecases.turns import ASKING, CROWD, EVERY, LIMITS, Limit, Turns, vendor_of
 from chalicelib.usecases.vendors import FRESH, PAYMENTS
 from tests.halls import COURIER, MemoryHall
 from tests.workers.faults import Faulty, always
@@ -173,6 +173,26 @@ def test_what_a_sound_vendor_tells_is_not_held_up_by_another_one_s_outage() -> N
     assert way.case.payment is not None
 
 
+def test_each_run_of_the_sweep_tells_who_is_down_and_no_more_once_they_are_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hall = MemoryHall()
+    for _ in range(FAILURES):
+        with pytest.raises(VendorTemporary):
+            hall.health.ask(COURIER, always(DOWN))
+
+    def told() -> list[str]:
+        caplog.clear()
+        call_sweep(hall)
+        return [vars(line)["vendor"] for line in caplog.records if line.message == "vendor down"]
+
+    assert (told(), told()) == ([COURIER], [COURIER])
+    hall.clock.advance(LONGEST_PAUSE)
+    assert told() == [COURIER]  # nobody has found out yet
+    hall.health.ask(COURIER, lambda: None)
+    assert told() == []
+
+
 # --- whose turn it is ---
 
 
@@ -186,9 +206,9 @@ class Silence:
 
     def swept(self) -> list[tuple[list[Step], datetime | None]]:
         """What one run gives to each of them."""
-        turns = Turns(self.hall)
+        run = Turns(self.hall)
         steps = [step for step in due(self.case, self.hall.clock()) if step.kind is Kind.ASK_COURIER]
-        return [turns.of(self.case, steps) for _ in range(self.count)]
+        return [run.of(self.case, steps) for _ in range(self.count)]
 
 
 def silence(count: int) -> Silence:
@@ -198,7 +218,7 @@ def silence(count: int) -> Silence:
 
 def test_ten_thousand_stale_cases_are_not_ten_thousand_calls_but_come_by_and_by() -> None:
     stale = silence(10_000)
-    limit, now = outages.OTHERS.run, stale.hall.clock()
+    limit, now = turns.OTHERS.run, stale.hall.clock()
     found = stale.swept()
     assert [len(steps) for steps, _ in found] == [1] * limit + [0] * (10_000 - limit)
     later = sorted(at for _, at in found if at)
@@ -212,7 +232,7 @@ def test_a_courier_with_a_limit_for_the_day_is_asked_so_often_and_again_after_mi
 ) -> None:
     stale = silence(8)
     hall = stale.hall
-    monkeypatch.setattr(outages, "LIMITS", {COURIER: Limit(run=3, day=5)})
+    monkeypatch.setattr(turns, "LIMITS", {COURIER: Limit(run=3, day=5)})
     asked = []
     for _ in range(4):
         found = stale.swept()
@@ -232,7 +252,7 @@ def test_one_step_alone_finds_out_whether_the_vendor_is_back() -> None:
     hall = stale.hall
     for _ in range(FAILURES):
         with pytest.raises(VendorTemporary):
-            hall.health.ask(COURIER, Faulty(hall, "now", always(DOWN)).now)
+            hall.health.ask(COURIER, always(DOWN))
     retry_at = hall.health.circuit(COURIER).retry_at
     assert retry_at is not None
     found = stale.swept()
@@ -250,7 +270,7 @@ def test_what_asks_no_vendor_waits_for_none() -> None:
     hall = way.hall
     for _ in range(FAILURES):
         with pytest.raises(VendorTemporary):
-            hall.health.ask(COURIER, Faulty(hall, "now", always(DOWN)).now)
+            hall.health.ask(COURIER, always(DOWN))
     steps, later = Turns(hall).of(way.case, due(way.case, hall.clock()))
     assert Kind.CANCEL_COURIER not in {step.kind for step in steps}
     assert {Kind.REFUND, Kind.NOTIFY} <= {step.kind for step in steps}
@@ -265,11 +285,11 @@ def test_of_every_step_it_is_known_whom_it_asks(kind: Kind) -> None:
     step = next(step for step in due(way.case, way.hall.clock()) if step.kind is kind)
     begins = kind is Kind.ORDER_COURIER and not way.case.shipments  # the courier is yet to be chosen
     expected = (
-        "" if kind in ours or begins else PAYMENTS if kind in outages.OF_PAYMENTS or kind is Kind.LAPSE else COURIER
+        "" if kind in ours or begins else PAYMENTS if kind in turns.OF_PAYMENTS or kind is Kind.LAPSE else COURIER
     )
     assert vendor_of(way.case, step) == expected
 
 
 def test_every_limit_lets_something_through() -> None:
     assert all(limit.run > 0 and (limit.day is None or limit.day >= limit.run) for limit in LIMITS.values())
-    assert ASKING < outages.OF_PAYMENTS | outages.OF_COURIERS
+    assert ASKING < turns.OF_PAYMENTS | turns.OF_COURIERS

@@ -3,7 +3,7 @@
 import { Idiomorph } from "idiomorph";
 import { element, focus } from "../common/elements.js";
 
-const SAID = "[data-told]"; // the heading, with what to say of it when it has changed
+const SAID = "[data-told]"; // the heading and notices, with what to say of them when they are new
 const THANKS = "govuk-notification-banner--success"; // said once; it stays while the page is looked at
 
 const voice = element("p", { class: "govuk-visually-hidden", role: "status" });
@@ -27,8 +27,9 @@ export function show(html) {
   if (wasWithin && !(held && held.isConnected)) {
     focus(/** @type {HTMLElement} */ (here.querySelector("h1") || here));
   }
-  if (told() !== before) {
-    voice.textContent = told();
+  const news = told().filter(text => !before.includes(text));
+  if (news.length) {
+    voice.textContent = news.join(" ");
   }
 }
 
@@ -38,6 +39,6 @@ function mayGo(node) {
 }
 
 function told() {
-  const heading = /** @type {HTMLElement | null} */ (document.querySelector(SAID));
-  return (heading && heading.dataset.told) || "";
+  const said = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(SAID));
+  return [...said].map(element => element.dataset.told || "");
 }
