@@ -21,7 +21,13 @@ LARGEST_PAGE = 500
 _DEPARTMENT_STATES = ("open", "awaiting_correction")
 _STATES: Mapping[str, tuple[str, ...]] = {
     FRONT: ("awaiting_originals_check", "awaiting_dispatch", "awaiting_return", "awaiting_address", "parcel_lost"),
-    SUPERVISION: ("refund_failed", "courier_trouble", "no_courier", "pickup_in_vain"),
+    SUPERVISION: (
+        "refund_failed",
+        "dispute_needs_response",
+        "courier_trouble",
+        "no_courier",
+        "pickup_in_vain",
+    ),
 }
 _ALL_STATES = (*_DEPARTMENT_STATES, *(state for states in _STATES.values() for state in states))
 

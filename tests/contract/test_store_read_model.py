@@ -64,7 +64,13 @@ def test_all_kinds_of_rooms_have_their_states(views: ReadModel) -> None:
     states = {
         POLICE: ("open", "awaiting_correction"),
         FRONT: ("awaiting_originals_check", "awaiting_dispatch", "awaiting_return", "awaiting_address", "parcel_lost"),
-        SUPERVISION: ("refund_failed", "courier_trouble", "no_courier", "pickup_in_vain"),
+        SUPERVISION: (
+            "refund_failed",
+            "dispute_needs_response",
+            "courier_trouble",
+            "no_courier",
+            "pickup_in_vain",
+        ),
     }
     saved = [a_row(row=state, room=room, state=state) for room, known in states.items() for state in known]
     views.save("A", 1, saved, None)

@@ -9,6 +9,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from chalicelib.adapters.desk_queue import states_of
 from chalicelib.domain import commands as c
 from chalicelib.domain import events as e
 from chalicelib.domain.case import Case
@@ -214,6 +215,7 @@ class CaseMachine(RuleBasedStateMachine):
         assert len(timeline(case)) >= 2
         assert len(set(actions(case))) == len(actions(case))
         assert len({item.row for item in worklist(case, self.book.now)}) == len(worklist(case, self.book.now))
+        assert all(states_of(item.room, item.state) for item in worklist(case, self.book.now))
         for leg in Leg:
             assert sum(shipment.live for shipment in case.attempts(leg)) <= 2  # one, and one that is being called off
         for payment in case.payments:

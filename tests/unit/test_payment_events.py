@@ -1,14 +1,17 @@
-"""Refunds are followed to their end, whatever becomes of them."""
+"""Refunds and disputes are followed to their end, whatever becomes of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from urllib.parse import quote
 
 import pytest
 
+from chalicelib.domain.events import DisputeMoved
 from chalicelib.domain.money import Money
 from chalicelib.ports import VendorRejected
 from chalicelib.usecases.inbox import try_apply
@@ -173,3 +176,154 @@ def test_the_provider_is_asked_before_a_refund_is_paid_by_hand(api: Api) -> None
 @pytest.mark.parametrize("groups", [("role:clerk",), ("role:auditor",), ("role:reviewer", "department:x")])
 def test_nobody_but_a_supervisor_settles_refunds(api: Api, groups: tuple[str, ...]) -> None:
     assert settle(api, failed(api), api.staff("somebody", *groups), reason="x").status in (403, 404)
+
+
+# --- disputes
+
+
+def dispute_event(dispute: str, id: str = "", type: str = "charge.dispute.updated") -> bytes:
+    """As Stripe sends it: with the payer's name, and without the payment's metadata."""
+    content = {"object": "dispute", "id": dispute, "metadata": {}, "evidence": {"customer_name": "张三"}}
+    event = {"id": id or f"evt_{dispute}_{type}", "object": "event", "type": type}
+    return json.dumps({**event, "data": {"object": content}}).encode()
+
+
+def disputed(api: Api, amount: int = 0) -> str:
+    """The dispute of a paid case's payment, of which the hall has heard."""
+    dispute = api.hall.payments.open_dispute("pi_cs_1", amount).id
+    assert api.stripe(dispute_event(dispute, type="charge.dispute.created")).status == 200
+    api.hall.drain()
+    return str(dispute)
+
+
+def becomes(api: Api, dispute: str, state: str) -> None:
+    api.hall.payments.move_dispute(dispute, state)
+    api.stripe(dispute_event(dispute, f"evt_{state}"))
+    api.hall.drain()
+
+
+def withdraw(api: Api, case: Json) -> None:
+    assert api.post(f"/v1/cases/{case['case']}/withdrawal", {}, api.session(case)).status == 200
+    api.hall.drain()
+
+
+def test_a_dispute_is_on_the_supervisors_list_until_it_is_answered(api: Api) -> None:
+    case = api.paid(RESIDENCE)
+    dispute = disputed(api)
+    rows = api.get("/v1/desk/queue", api.supervisor).json["cases"]
+    (row,) = (row for row in rows if row["state"] == "dispute_needs_response")
+    assert (row["light"], row["due"]) == ("red", "2026-12-02T10:00:00+08:00")
+    log = api.get(f"/v1/desk/cases/{case['case']}", api.supervisor).json["log"]
+    assert log[-1]["events"][0] == {
+        "type": "DisputeMoved",
+        "amount": 1000,
+        "status": "needs_response",
+        "code": "fraudulent",
+        "respond_by": "2026-12-02T02:00:00Z",
+    }
+    becomes(api, dispute, "under_review")
+    assert "dispute_needs_response" not in supervision(api)
+
+
+@pytest.mark.parametrize(
+    ("end", "events", "refunded"),
+    [
+        ("won", ["RefundOwed", "RefundDone"], 1000),
+        ("lost", ["RefundOwed", "RefundAdjusted"], 0),
+        ("closed", ["RefundOwed", "RefundDone"], 1000),
+    ],
+)
+def test_a_refund_waits_for_the_end_of_a_dispute(api: Api, end: str, events: list[str], refunded: int) -> None:
+    case = api.paid(RESIDENCE)
+    dispute = disputed(api)
+    withdraw(api, case)
+    api.hall.clock.advance(timedelta(days=30))
+    api.hall.sweep_and_drain()
+    assert refund_events(api, case) == ["RefundOwed"]
+    becomes(api, dispute, end)
+    assert refund_events(api, case) == events
+    assert api.track(case)["payment"]["refunded"] == refunded
+    assert supervision(api) == []
+
+
+def test_what_a_dispute_has_left_is_given_back(api: Api) -> None:
+    case = api.paid(RESIDENCE)
+    dispute = disputed(api, 300)
+    withdraw(api, case)
+    becomes(api, dispute, "lost")
+    assert api.track(case)["payment"]["refunded"] == 700
+    assert [refund.amount.amount for _, refund in api.hall.payments.refunds.values()] == [700]
+
+
+def test_a_dispute_that_nobody_told_of_is_found_when_the_refund_is_refused(api: Api) -> None:
+    case = api.paid(RESIDENCE)
+    dispute = api.hall.payments.open_dispute("pi_cs_1").id
+    withdraw(api, case)
+    assert refund_events(api, case) == ["RefundOwed"]
+    assert "dispute_needs_response" in supervision(api)
+    becomes(api, dispute, "won")
+    assert refund_events(api, case) == ["RefundOwed", "RefundDone"]
+
+
+def test_disputes_told_of_twice_and_backwards_come_out_as_they_are(api: Api) -> None:
+    case = api.paid(RESIDENCE)
+    dispute = api.hall.payments.open_dispute("pi_cs_1").id
+    api.hall.payments.move_dispute(dispute, "lost")
+    kinds = ("closed", "funds_withdrawn", "created")
+    for kind in [*kinds, *kinds]:
+        assert api.stripe(dispute_event(dispute, type=f"charge.dispute.{kind}")).status == 200
+        api.hall.drain()
+    record = api.hall.log.load(case["case"])
+    assert record is not None
+    moved = [event for commit in record.commits for event in commit.events if isinstance(event, DisputeMoved)]
+    assert [event.status for event in moved] == ["lost"]
+
+
+def test_a_failed_refund_is_not_paid_by_hand_while_the_bank_may_take_the_money(api: Api) -> None:
+    """The hall has not even heard of the dispute: it asks first."""
+    case = failed(api)
+    dispute = api.hall.payments.open_dispute("pi_cs_1").id
+    assert settle(api, case, api.supervisor, reason="x").code == "payment_disputed"
+    becomes(api, dispute, "lost")
+    assert settle(api, case, api.supervisor, reason="x").code == "refund_not_failed"
+    assert supervision(api) == []
+
+
+def test_a_dispute_about_no_cases_payment_is_nothing_to_the_hall(api: Api) -> None:
+    case = api.paid(RESIDENCE)
+    payments = api.hall.payments
+    dispute = payments.open_dispute("pi_cs_1").id
+    payments.disputed[dispute] = replace(payments.disputed[dispute], case="", payment="pi_of_another_shop")
+    assert api.stripe(dispute_event(dispute)).status == 200
+    api.hall.drain()
+    assert api.hall.inbox.get(f"stripe#evt_{dispute}_charge.dispute.updated").state == "applied"  # type: ignore[union-attr]
+    assert "dispute_needs_response" not in supervision(api)
+    assert api.track(case)["payment"]["refunded"] == 0
+
+
+# --- what is kept of an event
+
+
+def test_only_what_matters_of_an_event_is_kept(api: Api) -> None:
+    case = withdrawn(api)
+    body = json.loads(refund_event(case, "refund.updated"))
+    body["data"]["object"] |= {"billing_details": {"name": "张三", "phone": "13800000000"}, "status": "succeeded"}
+    api.stripe(json.dumps(body, ensure_ascii=False).encode())
+    kept = api.hall.inbox.get("stripe#evt_refund.updated")
+    assert kept is not None
+    assert json.loads(kept.body) == json.loads(refund_event(case, "refund.updated"))
+
+
+def test_what_is_kept_of_an_event_is_enough_to_replay_it(api: Api) -> None:
+    api.paid(RESIDENCE)
+    dispute = api.hall.payments.open_dispute("pi_cs_1").id
+    hidden = api.hall.payments.disputed.pop(dispute)
+    api.stripe(dispute_event(dispute))
+    api.hall.drain()
+    (message,) = api.get("/v1/desk/inbox", api.supervisor).json["messages"]
+    assert message["error"] == "resource_missing"
+    api.hall.payments.disputed[dispute] = hidden
+    replayed = api.post(f"/v1/desk/inbox/{quote(message['id'], safe='')}/replay", None, api.supervisor)
+    assert replayed.json["state"] == "applied"
+    api.hall.drain()
+    assert "dispute_needs_response" in supervision(api)
