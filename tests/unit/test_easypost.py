@@ -121,7 +121,7 @@ def a_label(*, bought: bool = True, window: bool = True, **changes: Any) -> dict
 
 
 def a_pickup(status: str = "unknown", **changes: Any) -> dict[str, Any]:
-    return {"id": "pickup_1", "status": status, "pickup_rates": PICKUP_RATES} | changes
+    return {"id": "pickup_1", "reference": NUMBER, "status": status, "pickup_rates": PICKUP_RATES} | changes
 
 
 def a_scan(status: str, detail: str = "status_update", at: str = "2026-01-05T09:02:03Z") -> dict[str, Any]:
@@ -263,6 +263,11 @@ def test_what_is_bought_is_not_bought_again(status: str) -> None:
     http = script({SHIPMENT: a_label(), PICKUP: a_pickup(status)})
     assert desk(http).order(an_order()).waybill == "9400100000000000000001"
     assert http.changes() == []
+
+
+def test_a_shipment_of_another_reference_is_not_ours() -> None:
+    http = script({SHIPMENT: a_label(reference="D7K3-M9QF-2XHVA-pickup-11")})
+    assert desk(http).query(NUMBER, "") is None
 
 
 def test_two_at_the_same_time_buy_the_shipment_that_goes_by_the_number() -> None:
@@ -457,6 +462,7 @@ def test_an_order_of_which_only_a_part_is_bought_is_not_known_yet(shipment: Any,
         {"tracking_code": "9400 1"},
         {"tracker": "trk_1"},
         {"rates": [1]},
+        {"rates": [{"carrier": "USPS", "service": "Priority", "rate": "8.10"}]},
         {"rates": 1},
         {"options": 3},
         {"selected_rate": "x"},

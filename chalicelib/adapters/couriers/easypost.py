@@ -157,7 +157,7 @@ class EasyPostCourier:
     # --- label ---
 
     def _label(self, number: str) -> _Label | None:
-        document = self._get(f"/shipments/{quote(number, safe='')}")
+        document = self._by_reference("shipments", number)
         return None if document is None else self._read_label(document, changes=False)
 
     def _made(self, order: CourierOrder) -> _Label:
@@ -226,7 +226,7 @@ class EasyPostCourier:
         return pickup is not None and pickup.status in _ARRANGED
 
     def _pickup(self, number: str) -> _Pickup | None:
-        document = self._get(f"/pickups/{quote(number, safe='')}")
+        document = self._by_reference("pickups", number)
         return None if document is None else self._read_pickup(document, changes=False)
 
     # --- wire ---
@@ -244,6 +244,10 @@ class EasyPostCourier:
         if order.sender.country != order.receiver.country:
             document["customs_info"] = _customs(order, self._product.weight_oz)
         return document
+
+    def _by_reference(self, kind: str, number: str) -> dict[str, Any] | None:
+        document = self._get(f"/{kind}/{quote(number, safe='')}")
+        return document if document and document.get("reference") == number else None
 
     def _get(self, path: str) -> dict[str, Any] | None:
         answer = self._http.send(
@@ -446,7 +450,7 @@ def _label(document: Mapping[str, Any]) -> _Label:
         carrier=str((document.get("selected_rate") or {}).get("carrier", "")),
         to_be_fetched="pickup_min_datetime" in (document.get("options") or {}),
         refund=str(document.get("refund_status") or ""),
-        rates=tuple(dict(rate) for rate in document.get("rates") or ()),
+        rates=tuple({**rate, "id": _word(rate, "id")} for rate in document.get("rates") or ()),
     )
 
 
