@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from inspect import Parameter, isfunction, signature
 from typing import Any
 
 import pytest
 
+from chalicelib import ports
 from chalicelib.adapters.memory import MemoryLookups
 from chalicelib.domain.circuit import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE, State, state
 from chalicelib.ports import VendorError, VendorRejected, VendorTemporary, VendorUnknown
-from chalicelib.usecases.vendors import FRESH, CircuitOpen, Health
+from chalicelib.usecases.vendors import FRESH, PAYMENTS, CircuitOpen, GuardedCourier, GuardedPayments, Health
 from tests.halls import MONDAY, Clock
 from tests.workers.faults import Faulty, always
 
@@ -235,3 +237,55 @@ def test_a_store_out_of_reach_keeps_nobody_from_a_vendor_and_loses_no_answer(wor
     assert world.ask(process) == "yes"
     world.fail(process, 1)
     assert world.ask(process) == "VendorTemporary"
+
+
+# --- the guards ---
+
+
+def questions(port: type) -> list[str]:
+    """What a port can be asked."""
+    return sorted(name for name, value in vars(port).items() if isfunction(value) and not name.startswith("_"))
+
+
+def arguments(method: Callable[..., Any]) -> tuple[list[str], dict[str, str]]:
+    """A word for each parameter."""
+    told = list(signature(method).parameters.values())
+    by_name = {one.name: one.name for one in told if one.kind is Parameter.KEYWORD_ONLY}
+    return [one.name for one in told if one.kind is Parameter.POSITIONAL_OR_KEYWORD], by_name
+
+
+@dataclass
+class Recorder:
+    """A vendor that answers everything with what it was asked."""
+
+    code: str = VENDOR
+    asked: list[Any] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        def answer(*args: Any, **named: Any) -> Any:
+            self.asked.append((name, args, named))
+            return self.asked[-1]
+
+        return answer
+
+
+GUARDS = [(GuardedCourier, ports.Courier, VENDOR), (GuardedPayments, ports.Payments, PAYMENTS)]
+EVERY_QUESTION = [(guard, name, vendor) for guard, port, vendor in GUARDS for name in questions(port)]
+
+
+@pytest.mark.parametrize(("guard", "question", "vendor"), EVERY_QUESTION)
+def test_every_question_of_a_port_is_guarded_and_handed_on_as_it_is(
+    world: World, guard: Any, question: str, vendor: str
+) -> None:
+    behind, health = Recorder(), world.process()
+    ask = getattr(guard(behind, health), question)
+    args, named = arguments(ask)
+    answer = ask(*args, **named)
+    assert behind.asked == [(question, tuple(args), named)]
+    assert answer in (None, behind.asked[0])
+    for _ in range(FAILURES):
+        with pytest.raises(VendorTemporary):
+            health.ask(vendor, always(VendorTemporary(vendor, "down")))
+    with pytest.raises(CircuitOpen):
+        ask(*args, **named)
+    assert len(behind.asked) == 1
