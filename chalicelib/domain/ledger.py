@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain import events as e
-from chalicelib.domain.case import Case, Refund
+from chalicelib.domain.case import Case, Dispute, Refund
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.evolve import evolve, fold
 
@@ -62,7 +62,19 @@ class Entry:
     postings: tuple[Posting, ...]
 
 
-MONEY = (e.FeePaid, e.SurplusPaid, e.RefundOwed, e.RefundSent, e.RefundDone, e.RefundFailed, e.RefundSettled)
+MONEY = (
+    e.FeePaid,
+    e.SurplusPaid,
+    e.RefundOwed,
+    e.RefundSent,
+    e.RefundDone,
+    e.RefundFailed,
+    e.RefundSettled,
+    e.RefundAdjusted,
+    e.DisputeMoved,
+)
+# Where the money of a dispute stands; in any other state of it the provider holds it for the hall.
+_DISPUTED = {"needs_response": Account.DISPUTED, "under_review": Account.DISPUTED, "lost": Account.LOSSES}
 _OUT = ("sent", "done")  # states of a refund whose money the provider has taken from what it holds
 
 
@@ -105,7 +117,7 @@ def _entry(case: Case, commit: Commit, number: int, event: e.Event) -> Iterator[
             currency=case.service.currency,
             payment=known.payment if known else getattr(event, "payment", ""),
             refund=refund,
-            vendor=getattr(event, "vendor", ""),
+            vendor=getattr(event, "vendor", "") or getattr(event, "dispute", ""),
             postings=postings,
         )
 
@@ -126,6 +138,10 @@ def _meaning(case: Case, event: Any) -> tuple[str, tuple[Posting, ...]]:
             return "refund_failed", _refunded(case.refund(event.refund), out=False)
         case e.RefundSettled():
             return "refund_settled", _settled(case.refund(event.refund))
+        case e.RefundAdjusted():
+            return "refund_adjusted", _adjusted(case.refund(event.refund), event.amount)
+        case e.DisputeMoved():
+            return "dispute_moved", _disputed(case.dispute(event.dispute), event)
     raise TypeError(type(event).__name__)  # pragma: no cover - MONEY names what stands above
 
 
@@ -145,8 +161,31 @@ def _settled(refund: Refund | None) -> tuple[Posting, ...]:
     return _moved(refund.amount, debit=Account.REFUNDS, credit=Account.BANK) if refund else ()
 
 
+def _adjusted(refund: Refund | None, amount: int) -> tuple[Posting, ...]:
+    """What a lost dispute has taken is not owed as well: so much of the loss is no loss of the hall."""
+    less = refund.amount - amount if refund else 0
+    return _moved(less, debit=Account.REFUNDS, credit=Account.LOSSES)
+
+
+def _disputed(before: Dispute | None, now: e.DisputeMoved) -> tuple[Posting, ...]:
+    """The money goes from where it stood to where it stands now."""
+    was = _DISPUTED.get(before.status, Account.PROVIDER) if before else Account.PROVIDER
+    is_now = _DISPUTED.get(now.status, Account.PROVIDER)
+    back = _moved(before.amount, debit=Account.PROVIDER, credit=was) if before else ()
+    gone = _moved(now.amount, debit=is_now, credit=Account.PROVIDER)
+    return _summed((*back, *gone))
+
+
+def _summed(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """One posting for each account, none of nothing."""
+    sums: dict[Account, int] = {}
+    for posting in postings:
+        sums[posting.account] = sums.get(posting.account, 0) + posting.amount
+    return tuple(Posting(account, amount) for account, amount in sums.items() if amount)
+
+
 def _moved(amount: int, *, debit: Account, credit: Account) -> tuple[Posting, ...]:
-    return Posting(debit, amount), Posting(credit, -amount)
+    return _summed((Posting(debit, amount), Posting(credit, -amount)))
 
 
 def balances(found: Iterable[Entry]) -> dict[tuple[Account, str, str], int]:

@@ -140,6 +140,58 @@ def test_lines_that_are_not_given_back_stay_income() -> None:
     assert accounts(book) == {"provider": 4000, "income:pickup": -1200, "income:delivery": -2800}
 
 
+def dispute(book: Book, state: str, amount: int = 5000, number: int = 1) -> None:
+    book.do(
+        c.RecordDispute,
+        by="payments",
+        dispute=f"du_{number}",
+        payment="pi_1",
+        amount=amount,
+        currency="cny",
+        state=state,
+        code="fraudulent",
+        respond_by=None,
+    )
+
+
+def test_what_a_bank_disputes_is_held_back_until_it_is_won_or_lost() -> None:
+    book = Book.open()
+    book.pay()
+    earned = {name: amount for name, amount in accounts(book).items() if name != "provider"}
+    dispute(book, "warning_needs_response")
+    assert accounts(book) == {"provider": 5000, **earned}
+    dispute(book, "needs_response")
+    dispute(book, "under_review")
+    assert accounts(book) == {"disputed": 5000, **earned}
+    last = entries_of(book)[-1]
+    assert (last.kind, last.payment, last.vendor, len(last.postings)) == ("dispute_moved", "pi_1", "du_1", 2)
+    dispute(book, "won")
+    assert accounts(book) == {"provider": 5000, **earned}
+
+
+def test_a_lost_dispute_is_a_loss_until_an_appeal_brings_it_back() -> None:
+    book = Book.open()
+    book.pay()
+    dispute(book, "needs_response", 3000)
+    dispute(book, "lost", 3000)
+    assert (accounts(book)["provider"], accounts(book)["losses"]) == (2000, 3000)
+    dispute(book, "needs_response", 3000)
+    assert (accounts(book)["provider"], accounts(book)["disputed"]) == (2000, 3000)
+    dispute(book, "won", 3000)
+    assert accounts(book)["provider"] == 5000
+
+
+def test_what_a_bank_takes_of_a_refund_that_is_owed_anyway_is_no_loss() -> None:
+    book = Book.open()
+    book.pay()
+    dispute(book, "needs_response", 3000)
+    book.do(c.Withdraw, by="applicant")
+    dispute(book, "lost", 3000)
+    refund(book, "succeeded")
+    assert accounts(book) == {}
+    assert "refund_adjusted" in {entry.kind for entry in entries_of(book)}
+
+
 # --- whatever happens ---
 
 
@@ -149,13 +201,31 @@ class Provider:
 
     paid: dict[str, int] = field(default_factory=dict)
     refunds: dict[int, tuple[str, int]] = field(default_factory=dict)  # by the case's number: state and amount
+    disputes: list[tuple[str, int]] = field(default_factory=list)  # of the first payment: state and amount
 
     @property
     def holds(self) -> int:
-        gone = sum(amount for state, amount in self.refunds.values() if state in ("pending", "succeeded"))
-        return sum(self.paid.values()) - gone
+        return sum(self.paid.values()) - self.given - self.taken
+
+    @property
+    def given(self) -> int:
+        return sum(amount for state, amount in self.refunds.values() if state in ("pending", "succeeded"))
+
+    @property
+    def taken(self) -> int:
+        return sum(amount for state, amount in self.disputes if state in ("needs_response", "under_review", "lost"))
+
+    @property
+    def under_dispute(self) -> bool:
+        return any(state in ("needs_response", "under_review") for state, _ in self.disputes)
 
 
+NEXT_OF_DISPUTE = {
+    "warning_needs_response": ("needs_response", "closed"),
+    "needs_response": ("under_review", "won", "lost"),
+    "under_review": ("won", "lost"),
+    "lost": ("needs_response",),
+}
 END = ("succeeded", "failed")
 MAY_FOLLOW = {"": ("pending", *END), "pending": ("pending", *END), "succeeded": END}
 MOVES = (
@@ -190,13 +260,42 @@ def move(book: Book, provider: Provider, what: str, pick: int) -> None:
             book.pass_time(hours=pick)
         case "settle":
             book.do(c.SettleRefund, by="staff:supervisor", refund=pick, note="note")
+        case "dispute" if "pi_1" in provider.paid:
+            move_dispute(book, provider, pick)
         case "refund" if book.case.refunds:
             asked = book.case.refunds[pick % len(book.case.refunds)]
             before = provider.refunds.get(asked.number, ("", 0))[0]
+            if not before and (not asked.amount or book.case.disputed(asked.payment)):
+                return  # nobody asks for it
             after = MAY_FOLLOW.get(before, (before,))
             state = after[pick % len(after)]
             provider.refunds[asked.number] = state, asked.amount
             refund(book, state, asked.number)
+
+
+def move_dispute(book: Book, provider: Provider, pick: int) -> None:
+    """The bank of the first payment opens a dispute over what is left of it, or moves one on."""
+    moving = [number for number, (state, _) in enumerate(provider.disputes) if state in NEXT_OF_DISPUTE]
+    of_first = [refund.number for refund in book.case.refunds if refund.payment == "pi_1"]
+    given = sum(
+        provider.refunds[n][1] for n in of_first if provider.refunds.get(n, ("",))[0] in ("pending", "succeeded")
+    )
+    left = provider.paid["pi_1"] - given - provider.taken
+    if moving and pick % 3:
+        number = moving[pick % len(moving)]
+        state, amount = provider.disputes[number]
+        following = NEXT_OF_DISPUTE[state]
+        state = following[pick % len(following)]
+        if state == "needs_response" and amount > left and provider.disputes[number][0] != "lost":
+            return
+        provider.disputes[number] = state, amount
+    elif left > 0 and not provider.under_dispute:
+        provider.disputes.append(("needs_response" if pick % 2 else "warning_needs_response", max(1, left - pick % 2)))
+        number = len(provider.disputes) - 1
+    else:
+        return
+    state, amount = provider.disputes[number]
+    dispute(book, state, amount, number)
 
 
 @given(st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 60)), max_size=25))
