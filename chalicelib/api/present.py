@@ -10,14 +10,17 @@ from chalicelib.domain import events as e
 from chalicelib.domain.case import Case, Correction, Shipment
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.events import event_to_json
+from chalicelib.domain.jsonform import to_json
 from chalicelib.domain.numbers import tracking_code
+from chalicelib.domain.service import Leg
 from chalicelib.domain.shipments import standing
-from chalicelib.domain.status import actions, status, timeline
+from chalicelib.domain.status import actions, status, timeline, trouble
 from chalicelib.ports import InboxMessage, Page, QueueRow, Staff
 from chalicelib.texts import text
 from chalicelib.usecases import desk, outages, tracking
 from chalicelib.usecases.execute import Loaded
 from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.reconcile import Report
 from chalicelib.usecases.uploads import each
 
 Json = dict[str, Any]
@@ -91,9 +94,18 @@ def public(hall: Hall, case: Case, language: str) -> Json:
         "tasks": _tasks(case, definition, hall.now()),
         "promise": _promise(case, hall.now()),
         "certificates": _certificates(hall, case, definition),
+        "trouble": _trouble(case, language),
         "actions": list(actions(case)),
         "notices": [{"code": code, "text": text(f"notice.{code}", language)} for code in outages.notices(hall, case)],
     }
+
+
+def _trouble(case: Case, language: str) -> Json | None:
+    found = trouble(case)
+    if found is None:
+        return None
+    words = text(f"trouble.{found.code}", language, why=text(f"why.{found.why}", language))
+    return {"code": found.code, "leg": found.leg.value, "why": found.why, "text": words}
 
 
 def _shipment(shipment: Shipment, zone: tzinfo) -> Json:
@@ -103,6 +115,7 @@ def _shipment(shipment: Shipment, zone: tzinfo) -> Json:
         "courier": shipment.courier,
         "waybill": shipment.waybill,
         "state": shipment.state,
+        "reason": shipment.reason,
         "window": window and {"start": instant(window.start, zone), "end": instant(window.end, zone)},
         "events": [{"state": move.state, "at": instant(move.at, zone)} for move in standing(shipment.moves)],
     }
@@ -177,7 +190,7 @@ def _correction(hall: Hall, loaded: Loaded, correction: Correction | None, langu
         "task": correction.task,
         "pointers": list(correction.pointers),
         "materials": list(correction.materials),
-        "reason": _notes(loaded).get(correction.note, "") or _why_refused(hall, loaded.case, correction, language),
+        "reason": _notes(loaded).get(correction.note, "") or _why(hall, loaded.case, correction, language),
         "refused": refused,
         "asked_at": instant(correction.asked_at, loaded.case.calendar.zone),
     }
@@ -195,8 +208,11 @@ def _refused(loaded: Loaded, correction: Correction, language: str) -> list[Json
     return found
 
 
-def _why_refused(hall: Hall, case: Case, correction: Correction, language: str) -> str:
-    """A line for each refused file; "" where none was."""
+def _why(hall: Hall, case: Case, correction: Correction, language: str) -> str:
+    """Why the hall itself asks: for an address, or with a line for each refused file; "" where it does not."""
+    found = _trouble(case, language)
+    if found and correction.of_address(Leg(found["leg"])):
+        return str(found["text"])
     titles = {m["code"]: m["title"] for m in definition_of(hall, case, language).get("materials", ())}
     reasons = {(titles[file.material], text(f"error.{file.code}", language)): None for file in correction.refused}
     return "\n".join(text("correction.file", language, material=title, reason=reason) for title, reason in reasons)
@@ -326,4 +342,15 @@ def vendor(found: outages.Vendor, zone: tzinfo, language: str) -> Json:
         "error": circuit.error,
         "since": since,
         "retry_at": retry_at,
+    }
+
+
+def reconciliation(report: Report, zone: tzinfo) -> Json:
+    """A day's books against the provider's statement. It names cases and ids, and no person."""
+    found = to_json(report)
+    return {
+        "date": found.pop("date"),
+        "made_at": instant(report.made_at, zone),
+        "differences": found.pop("differences"),
+        "compared": {name: count for name, count in found.items() if name != "made_at"},
     }

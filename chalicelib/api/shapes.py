@@ -51,6 +51,7 @@ INSTANT = {"type": "string", "format": "date-time"}
 DATE = {"type": "string", "format": "date"}
 URL = {"type": "string", "format": "uri"}
 CASE_NUMBER = {"type": "string", "pattern": "^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}$"}
+LEG = _one_of("pickup", "delivery", "return")
 LIGHT = _one_of("green", "yellow", "red")
 ANSWERS = {"description": "As the service's form has them", "type": "object"}
 STATUS = _one_of(
@@ -59,6 +60,11 @@ STATUS = _one_of(
     "lapsed",
 )  # fmt: skip
 ACTION = _one_of("pay", "correct", "reschedule_pickup", "withdraw", "rate")
+DIFFERENCE = _one_of(
+    "payment_unrecorded", "payment_unknown", "payment_missing", "payment_amount", "payment_currency",
+    "payment_of_another_case", "refund_unknown", "refund_missing", "refund_amount", "refund_state", "dispute_unknown",
+    "dispute_unrecorded", "dispute_missing", "dispute_state", "checkout_open", "entry_missing", "entry_unknown",
+)  # fmt: skip
 CERTIFICATE_STATE = _one_of("in_delivery", "valid", "revoked", "expired")
 
 REQUESTS: Mapping[str, Shape] = {
@@ -113,10 +119,11 @@ REQUESTS: Mapping[str, Shape] = {
 _MONEY = {"amount": NATURAL, "currency": _text(3, 3)}
 _SERVICE = {"id": CODE, "version": TEXT, "title": TEXT}
 _SHIPMENT = {
-    "leg": _one_of("pickup", "delivery", "return"),
+    "leg": LEG,
     "courier": TEXT,
     "waybill": TEXT,
     "state": TEXT,
+    "reason": {"description": "Why it is in this state, where the courier has told", **TEXT},
     "window": _or_null(_object({"start": INSTANT, "end": INSTANT})),
     "events": _list(_object({"state": TEXT, "at": INSTANT})),
 }
@@ -142,6 +149,10 @@ _TRACKING: Mapping[str, Shape] = {
     "certificates": _list(
         _object({"code": TEXT, "title": TEXT, "number": TEXT, "state": CERTIFICATE_STATE, "verify_url": URL})
     ),
+    "trouble": {
+        "description": "What went wrong with the papers on their way, and how it goes on",
+        **_or_null(_object({"code": TEXT, "leg": LEG, "why": TEXT, "text": TEXT})),
+    },
     "actions": _list(ACTION),
     "notices": {
         "description": "What waits because a vendor's system is not answering; nobody has to do anything about it",
@@ -331,6 +342,31 @@ ANSWER_SHAPES: Mapping[str, Shape] = {
         }
     ),
     "Received": _object({"received": BOOLEAN}),
+    "Reconciliation": _object(
+        {
+            "date": DATE,
+            "made_at": INSTANT,
+            "compared": _object(
+                {"entries": NATURAL, "checkouts": NATURAL, "payments": NATURAL, "refunds": NATURAL, "disputes": NATURAL}
+            ),
+            "differences": _list(
+                _object(
+                    {
+                        "kind": DIFFERENCE,
+                        "case": {"description": "Whose it is for the provider; empty for nobody's", **TEXT},
+                        "other_case": {"description": "The case that has the payment in its books instead", **TEXT},
+                        "id": {"description": "The provider's id of what it is about, or the entry's", **TEXT},
+                        "payment": TEXT,
+                        "refund": {"description": "The case's count of refunds, 0 for none", **NATURAL},
+                        "books": _or_null(_ref("Side")),
+                        "provider": _or_null(_ref("Side")),
+                        "put_right": {"description": "The hall has seen to it by itself", **BOOLEAN},
+                    }
+                )
+            ),
+        }
+    ),
+    "Side": _object({**_MONEY, "state": TEXT}),
     "Certificate": _object(
         {
             "number": TEXT,

@@ -10,6 +10,7 @@ from chalice import Response
 from chalicelib.api import present
 from chalicelib.domain.case import Case
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.service import Leg
 from chalicelib.domain.status import actions
 from chalicelib.ports import VendorError
 from chalicelib.texts import DEFAULT
@@ -94,10 +95,12 @@ def pickup_due(case: Case) -> bool:
 
 
 def booked(case: Case, language: str) -> str:
-    """The window that the courier was asked for, in words; "" for none."""
-    if not case.window:
+    """The window in which the courier comes, in words; "" for none."""
+    last = case.last_shipment(Leg.PICKUP)
+    window = last.window if last and last.live and last.window else case.window
+    if not window or case.window_wanted:
         return ""
-    start, end = case.window.start.astimezone(case.calendar.zone), case.window.end.astimezone(case.calendar.zone)
+    start, end = window.start.astimezone(case.calendar.zone), window.end.astimezone(case.calendar.zone)
     return words.window(start, end, language)
 
 

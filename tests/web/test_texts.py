@@ -21,7 +21,8 @@ from jinja2 import Environment, nodes
 from chalicelib import texts
 from chalicelib.api.errors import STATUS
 from chalicelib.api.shapes import STATUS as STATUSES
-from chalicelib.ports import COURIER_STATES
+from chalicelib.domain.status import TROUBLES
+from chalicelib.ports import COURIER_REASONS, COURIER_STATES
 from chalicelib.usecases.outages import NOTICES
 from chalicelib.web import words
 from chalicelib.web.services import CATEGORIES
@@ -61,7 +62,7 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "payment.": ("awaited", "arrived", "unreachable"),
     "promise.": ("not_started", "running", "standing", "kept", "broken", "ended"),
     "script.upload.": ("checking", "clean"),
-    "shipment.state.": (*COURIER_STATES, "requested", "refused"),
+    "shipment.state.": (*COURIER_STATES, "requested", "refused", "lost"),
     "stars.": ("1", "2", "3", "4", "5"),
     "status.": tuple(STATUSES["enum"]),
     "stop.": ("now", "ahead"),
@@ -69,7 +70,9 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "form.type.": ("string", "number", "integer", "boolean"),
     "form.": ("year", "month", "day"),
     "timeline.": tuple(key.removeprefix("timeline.") for key in texts.catalogue("en") if key.startswith("timeline.")),
+    "trouble.": TROUBLES,
     "verify.state.": CERTIFICATE_STATES,
+    "why.": (*COURIER_REASONS, "missed", "no_courier", "unknown"),
     "weekday.": tuple(str(day) for day in range(1, 8)),
 }  # fmt: skip
 
