@@ -21,7 +21,7 @@ from babel.messages.pofile import write_po
 from chalicelib import texts
 from infra.web.texts import HALL, ROOM, TextsUnfit, entries, identifier, read_area
 
-SHOWN = ("status.", "timeline.", "notice.", "error.")  # the hall's texts that pages show
+SHOWN = ("status.", "timeline.", "notice.", "trouble.", "why.", "error.")  # the hall's texts that pages show
 
 Convert = Callable[[str], str]
 
