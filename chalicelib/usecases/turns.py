@@ -16,7 +16,7 @@ from chalicelib.usecases.shipping import parse_subject
 from chalicelib.usecases.vendors import PAYMENTS
 
 EVERY = timedelta(minutes=5)  # a run of the sweep: SweepSchedule in infra/aws/resources.yaml
-CROWD = 500  # cases that come back in one run, of all that wait for one vendor
+CROWD = 1000  # cases that come back in one run, of all that wait for one vendor
 
 OF_PAYMENTS = frozenset({Kind.ASK_CHECKOUT, Kind.EXPIRE_CHECKOUT, Kind.REFUND, Kind.ASK_REFUND})
 OF_COURIERS = frozenset({Kind.ORDER_COURIER, Kind.CANCEL_COURIER, Kind.ASK_COURIER})
@@ -85,7 +85,7 @@ class Turns:
             return self._place(vendor, max(circuit.retry_at or now, now), CROWD)
         if found is State.HALF_OPEN:
             if vendor in self._probed:
-                return self._place(vendor, now + EVERY, CROWD)
+                return self._place(vendor, now, CROWD)
             self._probed.add(vendor)
             return None
         return self._rationed(vendor, now) if kind in ASKING else None
@@ -93,7 +93,7 @@ class Turns:
     def _rationed(self, vendor: str, now: datetime) -> datetime | None:
         limit = LIMITS.get(vendor, OTHERS)
         if self._asked[vendor] >= limit.run:
-            return self._place(vendor, now + EVERY, limit.run)
+            return self._place(vendor, now, limit.run)
         if limit.day is not None and self._asked_today(vendor, now) > limit.day:
             return self._place(vendor, self._midnight(now), limit.run)
         self._asked[vendor] += 1
@@ -110,7 +110,7 @@ class Turns:
         return datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
 
     def _place(self, vendor: str, earliest: datetime, together: int) -> datetime:
-        """In the queue of those that wait for this vendor: so many in a run, spread over it."""
+        """In the queue of those that wait for this vendor: so many before each run, the first before the next one."""
         before = self._waiting[vendor]
         self._waiting[vendor] += 1
         return earliest + EVERY * (before // together) + spread()
