@@ -28,11 +28,13 @@ class Whereabouts:
 
 def parcels(case: Case) -> dict[tuple[Leg, int], Whereabouts]:
     """Of each attempt at a leg, by ``Shipment.key``."""
-    return {(shipment.leg, shipment.attempt): _parcel(shipment) for shipment in case.shipments}
+    return {(shipment.leg, shipment.attempt): _parcel(case, shipment) for shipment in case.shipments}
 
 
-def _parcel(shipment: Shipment) -> Whereabouts:
+def _parcel(case: Case, shipment: Shipment) -> Whereabouts:
     inwards = shipment.leg is Leg.PICKUP
+    if inwards and _checked_in(case, shipment):
+        return Whereabouts(Place.HALL)  # whatever the courier says, or has not said yet
     state = shipment.found or shipment.state
     if state == "lost":
         return Whereabouts(Place.LOST)
@@ -43,6 +45,13 @@ def _parcel(shipment: Shipment) -> Whereabouts:
     if not shipment.left_at or state == "returned":
         return Whereabouts(Place.APPLICANT if inwards else Place.HALL)
     return Whereabouts(Place.COURIER, shipment.courier, shipment.waybill)
+
+
+def _checked_in(case: Case, shipment: Shipment) -> bool:
+    """A clerk has opened the envelope: the first receipt since this order, and before the next one."""
+    later = [s.requested_at for s in case.attempts(Leg.PICKUP) if s.attempt > shipment.attempt]
+    since = [receipt.at for receipt in case.receipts if receipt.at >= shipment.requested_at]
+    return bool(since and shipment.left_at) and (not later or since[0] < later[0])
 
 
 def originals(case: Case) -> dict[str, Whereabouts]:
@@ -66,7 +75,7 @@ def _on_its_way_in(case: Case) -> Whereabouts:
     checked_in = case.receipts[-1].at if case.receipts else None
     if not taken or (checked_in and checked_in >= taken[-1].requested_at):
         return Whereabouts(Place.APPLICANT)
-    return _parcel(taken[-1])
+    return _parcel(case, taken[-1])
 
 
 def _on_its_way_out(case: Case, code: str) -> Whereabouts:
@@ -75,7 +84,7 @@ def _on_its_way_out(case: Case, code: str) -> Whereabouts:
     packing = case.packing
     assert found or packing is not None
     last = found or _carrier(case, packing)
-    return _parcel(last) if last else Whereabouts(Place.HALL)
+    return _parcel(case, last) if last else Whereabouts(Place.HALL)
 
 
 def _carrier(case: Case, packing: Packing | None) -> Shipment | None:
