@@ -72,12 +72,12 @@ def _stops(case: Case) -> Iterator[tuple[str, datetime | None]]:
     if any(task.stage is Stage.PRE_CHECK for task in case.terms):
         yield "pre_check", _decided_at(case, Stage.PRE_CHECK)
     if service.pickup:
-        yield "pickup", next((s.left_at for s in case.attempts(Leg.PICKUP) if s.left_at), None)
+        yield "pickup", next((s.left_at for s in case.attempts(Leg.PICKUP) if s.left_at and not s.failed), None)
         yield "originals", case.receipts[-1].at if case.originals_complete else None
     yield "review", _decided_at(case, Stage.REVIEW)
     if service.delivery:
         last = case.last_shipment(Leg.DELIVERY)
-        yield "dispatch", last.left_at if last else None
+        yield "dispatch", last.left_at if last and not last.failed else None
         yield "delivery", case.brought_at
     yield "closed", case.ended_at if case.ending == "closed" else None
 

@@ -10,7 +10,7 @@ from chalicelib.domain import commands as c
 from chalicelib.domain.due import Kind
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.service import Leg, Milestone
-from chalicelib.domain.status import actions, status
+from chalicelib.domain.status import actions, status, timeline
 from chalicelib.domain.whereabouts import Place, Whereabouts, originals, parcels
 from tests.cases import Book
 from tests.unit.test_decide_couriers import called_off, move, names, order, owed, ready, rows, told
@@ -156,6 +156,7 @@ def test_lost_originals_wait_for_a_window_for_replacements_and_the_clock_stands(
     assert told(book)[-1] == "pickup_lost"
     assert status(book.case) == "awaiting_pickup"
     assert actions(book.case) == ("reschedule_pickup", "withdraw")
+    assert {stop.code: stop.state for stop in timeline(book.case)}["pickup"] == "now"
     assert book.case.standing
     book.pass_time(days=20)
     assert owed(book) == []
@@ -270,4 +271,5 @@ def test_a_promise_that_was_kept_stays_kept_when_the_courier_loses_the_parcel() 
     book.pass_time(days=60)
     assert book.case.handed_over_at == handed_over
     assert book.do(c.BreakPromise) == ()
+    assert {stop.code: stop.state for stop in timeline(book.case)}["dispatch"] == "now"
     assert book.now - timedelta(days=60) > (handed_over or book.now)

@@ -119,13 +119,16 @@ class Desk:
         self.to_delivery()
         self.lose(Leg.DELIVERY)
 
-    def lost_on_the_way_back(self) -> None:
+    def to_return(self) -> None:
         for state in ("picked_up", "delivered"):
             self.move(Leg.PICKUP, state)
         self.api.receive(self.number, *PAPERS)
         self.api.decide(self.number, "review", MARKET, "reject", reason="材料不实")
         assert self.api.dispatch(self.number, "originals").status == 200
         self.move(Leg.RETURN, "picked_up")
+
+    def lost_on_the_way_back(self) -> None:
+        self.to_return()
         self.lose(Leg.RETURN)
 
 
@@ -208,6 +211,22 @@ def test_exactly_the_address_is_put_right_and_the_next_courier_has_it(
         desk.wait(A_MOMENT)
     order = hall.courier(COURIER).orders[f"{desk.number['case']}-{leg}-2"]
     assert (order.sender if leg is Leg.PICKUP else order.receiver).street == "样例路 99 号"
+
+
+def test_originals_find_their_way_back_to_another_address_after_the_end(browser: Browser, hall: MemoryHall) -> None:
+    desk = Desk(browser, hall)
+    desk.to_return()
+    desk.move(Leg.RETURN, "delivery_failed", "wrong_address")
+    page = browser.open(f"/t/{desk.tracking}")
+    hold_to_the_rules(page, "en")
+    assert page.document.all("a", href=f"/t/{desk.tracking}/case/correction")
+    page = enter(browser, hall, desk.tracking, "correction")
+    page.fill({f"/delivery/address/{name}": value for name, value in {**ADDRESS, "street": "样例路 99 号"}.items()})
+    page = press_form(browser, f"/t/{desk.tracking}/case/correction")
+    assert words.say("case.done.correction", "en") in page.text
+    desk.move(Leg.RETURN, "returned")
+    assert desk.api.dispatch(desk.number, "originals").status == 200
+    assert hall.courier(COURIER).orders[f"{desk.number['case']}-return-2"].receiver.street == "样例路 99 号"
 
 
 def test_nothing_is_sent_while_the_address_is_asked_for(browser: Browser, hall: MemoryHall) -> None:
