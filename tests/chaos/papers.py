@@ -1,0 +1,26 @@
+"""Where every sheet of paper really is: at the door, in the hall, with a courier, or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+DOOR, HALL, LOST = "door", "hall", "lost"
+
+
+@dataclass
+class Papers:
+    """The papers of one case by name (a material's code, ``certificate <number>``), each in exactly one place."""
+
+    places: dict[str, str] = field(default_factory=dict)
+
+    def put(self, names: Iterable[str], place: str) -> None:
+        for name in names:
+            self.places[name] = place
+
+    def at(self, place: str) -> tuple[str, ...]:
+        return tuple(sorted(name for name, where in self.places.items() if where == place))
+
+    def with_couriers(self) -> tuple[str, ...]:
+        """Waybills of parcels that are under way."""
+        return tuple(sorted({where for where in self.places.values() if where not in (DOOR, HALL, LOST)}))
