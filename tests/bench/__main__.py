@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import engines, imports, work
+from tests.bench import engines, imports, timing, work
 from tests.contract.stored import stored_hall
 from tests.contract.stores import DynamoStore
 from tests.workers.journeys import new_hall
@@ -28,6 +28,8 @@ def main() -> None:
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     )
     show("Imports of a cold start, ms (median)", ("", "with .pyc", "without"), list(imports.import_times()))
+    secrets = ("checked by", "first byte wrong", "last byte wrong", "t", "")
+    show("Refusing a wrong secret, µs (median)", secrets, list(timing.refusals()))
     commits, folding, loading = work.fold_and_due()
     show(f"A case of {commits} commits, ms (median)", ("fold + due", "read + fold"), [(folding, loading)])
     speeds = [("in memory", work.submissions_per_second(new_hall(), FORMS_IN_MEMORY, "In memory"))]
