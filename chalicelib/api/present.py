@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 
 from chalicelib.domain import events as e
-from chalicelib.domain.case import Case, Correction, Shipment
+from chalicelib.domain.case import Case, Correction, Refund, Shipment
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.events import event_to_json
 from chalicelib.domain.jsonform import to_json
@@ -92,7 +92,7 @@ def public(hall: Hall, case: Case, language: str) -> Json:
         },
         "shipments": [_shipment(shipment, zone) for shipment in case.shipments if shipment.booked],
         "tasks": _tasks(case, definition, hall.now()),
-        "promise": _promise(case, hall.now()),
+        "promise": _promise(case, definition, hall.now()),
         "certificates": _certificates(hall, case, definition),
         "trouble": _trouble(case, language),
         "actions": list(actions(case)),
@@ -141,14 +141,22 @@ def _tasks(case: Case, definition: Mapping[str, Any], now: datetime) -> list[Jso
     return found
 
 
-def _promise(case: Case, now: datetime) -> Json:
+def _promise(case: Case, definition: Mapping[str, Any], now: datetime) -> Json:
     term = case.promise_term(now)
+    refund = tracking.promise_refund(case)
+    state = tracking.promise_refund_state(refund) if refund else ""
     return {
         "working_days": case.service.promise.working_days,
         "due": deadline(term.due, case.calendar.zone) if term else None,
         "state": tracking.promise_state(case),
-        "refunded": tracking.promise_refunded(case),
+        "refunded": state in ("under_way", "done"),
+        "refund": refund and {**_refunded_line(refund, definition), "amount": refund.amount, "state": state},
     }
+
+
+def _refunded_line(refund: Refund, definition: Mapping[str, Any]) -> Json:
+    code = refund.lines[0].code
+    return {"code": code, "title": next(line["title"] for line in definition["fee"]["lines"] if line["code"] == code)}
 
 
 def _certificates(hall: Hall, case: Case, definition: Mapping[str, Any]) -> list[Json]:

@@ -143,7 +143,17 @@ _TRACKING: Mapping[str, Shape] = {
             "working_days": NATURAL,
             "due": _or_null(INSTANT),
             "state": _one_of("not_started", "running", "standing", "kept", "broken", "ended"),
-            "refunded": BOOLEAN,
+            "refunded": {"description": "What it stands for is given back, or on its way", **BOOLEAN},
+            "refund": _or_null(
+                _object(
+                    {
+                        "code": CODE,
+                        "title": TEXT,
+                        "amount": NATURAL,
+                        "state": _one_of("under_way", "done", "failed"),
+                    }
+                )
+            ),
         }
     ),
     "certificates": _list(

@@ -167,6 +167,12 @@ class Shipment:
         return self.state in ("refused", "cancelled", "returned", "lost")
 
     @property
+    def failed_the_door(self) -> bool:
+        """It was lost, or came back although nobody at the door had a part in that."""
+        back = self.state == "returned" and not shipments.AT_THE_DOOR.intersection(shipments.reasons(self.moves))
+        return self.state == "lost" or back
+
+    @property
     def found(self) -> str:
         """Where a parcel that was written off has turned up: ``delivered``, ``returned``; "" where it has not."""
         state = shipments.state_of(self.moves) if self.ending == "lost" else ""
@@ -535,13 +541,21 @@ class Case:
 
     @property
     def handed_over_at(self) -> datetime | None:
-        """When the hall's part was done: the result left with the courier, or there is nothing to bring."""
+        """When the hall's part was done: the result left with the courier, or there is nothing to bring.
+
+        What the courier then lost, or brought back by its own fault, was handed over to nobody.
+        """
         if self.service.delivery:
-            return next((s.left_at for s in self.attempts(Leg.DELIVERY) if s.left_at), None)
+            return next((s.left_at for s in self.attempts(Leg.DELIVERY) if s.left_at and not s.failed_the_door), None)
         if not self.all_approved or not self.certificates_complete:
             return None
         times = [certificate.issued_at for certificate in self.certificates]
         return max(times + [task.decided_at for task in self.tasks if task.decided_at], default=None)
+
+    @property
+    def promise_stopped_at(self) -> datetime | None:
+        """When the promise's clock stopped for good: with the handing over, or with an earlier end of the case."""
+        return self.handed_over_at or self.ended_at
 
     @property
     def brought_at(self) -> datetime | None:

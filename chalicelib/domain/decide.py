@@ -7,6 +7,7 @@ courier came) is never refused: it is written down, once, and the hall puts righ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from chalicelib.domain import commands as c
@@ -550,11 +551,22 @@ def _turn_light(case: Case, command: c.TurnLight) -> Events:
 
 
 def _break_promise(case: Case, command: c.BreakPromise) -> Events:
-    term = case.promise_term(command.at)
-    over = case.promise_broken or case.ending or case.handed_over_at or case.standing
-    if term is None or over or command.at < term.due:
+    breaks_at = promise_breaks_at(case, command.at)
+    if breaks_at is None or command.at < breaks_at:
         return ()
     return (e.PromiseBroken(at=command.at, by=command.by),)
+
+
+def promise_breaks_at(case: Case, now: datetime) -> datetime | None:
+    """When the promise breaks, as things stand; None: it won't, or it is the applicant's turn.
+
+    A result that was handed over too late breaks it too, however soon after that somebody looks.
+    """
+    term = case.promise_term(now)
+    if term is None or case.promise_broken or case.standing:
+        return None
+    stopped = case.promise_stopped_at
+    return None if stopped and stopped < term.due else term.due
 
 
 # --- what follows by itself ---
@@ -598,12 +610,12 @@ def _refunds(case: Case, command: c.Command) -> Events:
     kept = case.payment
     if kept is None:
         return ()
-    owed = tuple(line for line in _lines_to_refund(case) if line.code not in case.refunded_lines)
-    lines = tuple(line for line in _as_far_as_it_goes(owed, case.left(kept)) if line.amount)
-    if not lines:
-        return ()
-    reason = case.ending if case.ending in ("withdrawn", "rejected", "lapsed") else "promise_broken"
-    return (_refund(case, command, kept.id, sum(line.amount for line in lines), lines, reason),)
+    for reason, all_lines in _grounds(case):
+        owed = [line for line in all_lines if line.code not in case.refunded_lines]
+        lines = tuple(line for line in _as_far_as_it_goes(owed, case.left(kept)) if line.amount)
+        if lines:
+            return (_refund(case, command, kept.id, sum(line.amount for line in lines), lines, reason),)
+    return ()
 
 
 def _as_far_as_it_goes(lines: Sequence[Line], money: int) -> Iterator[Line]:
@@ -639,13 +651,16 @@ def _adjusted(command: c.Command, refund: int, amount: int, lines: tuple[Line, .
     return e.RefundAdjusted(at=command.at, by=command.by, refund=refund, amount=amount, lines=lines)
 
 
-def _lines_to_refund(case: Case) -> tuple[Line, ...]:
+def _grounds(case: Case) -> Iterator[tuple[str, tuple[Line, ...]]]:
+    """Why which lines go back: what an early end has not earned yet, and what the promise stands for."""
     if case.ending in ("withdrawn", "rejected", "lapsed"):
         until = {line.code: line.refund_until for line in case.service.fee_lines}
-        return tuple(line for line in case.lines if line.code in until and not case.reached(until[line.code]))
+        yield (
+            case.ending,
+            tuple(line for line in case.lines if line.code in until and not case.reached(until[line.code])),
+        )
     if case.promise_broken:
-        return tuple(line for line in case.lines if line.code == case.service.promise.refund_line)
-    return ()
+        yield "promise_broken", tuple(line for line in case.lines if line.code == case.service.promise.refund_line)
 
 
 def _refund(case: Case, command: c.Command, payment: str, amount: int, lines: tuple[Line, ...], reason: str) -> e.Event:

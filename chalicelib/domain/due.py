@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from chalicelib.domain.case import Case, Shipment
 from chalicelib.domain.clock import next_working_day
-from chalicelib.domain.decide import may_check_files, may_close
+from chalicelib.domain.decide import may_check_files, may_close, promise_breaks_at
 from chalicelib.domain.events import Window
 from chalicelib.domain.service import Leg
 
@@ -207,15 +207,15 @@ def _handed_over(case: Case) -> datetime:
 
 
 def _terms(case: Case, now: datetime) -> Iterator[Step]:
+    breaks_at = promise_breaks_at(case, now)
+    if breaks_at:
+        yield Step(Kind.BREAK_PROMISE, "", breaks_at)
     if case.ending or case.standing:
         return
     for task in case.tasks:
         if not task.decision and task.light != "red":
             term = case.task_term(task, now)
             yield Step(Kind.TURN_LIGHT, task.code, term.yellow if task.light == "green" else term.due)
-    promise = case.promise_term(now)
-    if promise and not case.promise_broken and not case.handed_over_at:
-        yield Step(Kind.BREAK_PROMISE, "", promise.due)
 
 
 def _messages(case: Case) -> Iterator[Step]:

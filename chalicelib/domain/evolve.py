@@ -357,8 +357,8 @@ def _message_sent(case: Case, event: e.MessageSent) -> Case:
     return replace(case, told=case.told | {event.happening})
 
 
-def _promise_broken(case: Case, _event: e.PromiseBroken) -> Case:
-    return replace(case, promise_broken=True)
+def _promise_broken(case: Case, event: e.PromiseBroken) -> Case:
+    return fold_happening(replace(case, promise_broken=True), "promise_broken", "promise_broken", event.at)
 
 
 _MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {

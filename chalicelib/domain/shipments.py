@@ -13,6 +13,8 @@ SILENCE = timedelta(days=3)  # of a parcel under way, before the courier is aske
 MISSING_AFTER = timedelta(days=10)  # without a sign of a parcel that the courier has, before a person looks for it
 
 IN_VAIN = frozenset({"nobody_home", "refused", "wrong_address", "not_collectable"})  # why nothing was fetched
+# Why nothing was left at the door, where somebody there has a part in it.
+AT_THE_DOOR = frozenset({"nobody_home", "refused", "wrong_address", "awaiting_collection"})
 GONE = frozenset({"lost", "damaged"})  # what can only happen to a parcel that the courier has
 
 FINAL = frozenset({"delivered", "returned", "cancelled"})

@@ -14,6 +14,7 @@ from chalicelib.ports import VendorRejected
 from chalicelib.texts import text
 from chalicelib.usecases.execute import Loaded, execute
 from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.tracking import promise_refund
 
 log = logger("notify")
 
@@ -61,15 +62,20 @@ def _tell(ways: Sequence[Callable[[], None]], case: Case) -> None:
 
 def _words(hall: Hall, case: Case, happening: Happening) -> str:
     definition = hall.catalogue.definition(case.service.id, case.service.version, case.language)
-    leg = happening.key.split("-", 1)[0]
-    variant = ".originals" if leg == Leg.RETURN else ""
     about = case.shipment(*happening.shipment) if happening.shipment else None
     page = PAGES.get(happening.code, "")
     return text(
-        f"message.{happening.code}{variant}",
+        f"message.{happening.code}{_variant(case, happening)}",
         case.language,
         service=definition["title"],
         case=case.number,
         why=text(f"why.{about.why}", case.language) if about else "",
         link=f"{hall.url}/t/{tracking_code(hall.mac_key, case.number)}{page}",
     )
+
+
+def _variant(case: Case, happening: Happening) -> str:
+    """What is said otherwise of a parcel with originals alone, and of a broken promise that gives money back."""
+    if happening.code == "promise_broken":
+        return ".refund" if promise_refund(case) else ""
+    return ".originals" if happening.key.split("-", 1)[0] == Leg.RETURN else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from chalicelib.domain.case import Case, IssuedCertificate
+from chalicelib.domain.case import Case, IssuedCertificate, Refund
 from chalicelib.domain.commands import Withdraw
 from chalicelib.domain.decide import decide
 from chalicelib.domain.errors import NotFound
@@ -59,9 +59,19 @@ def promise_state(case: Case) -> str:
     return "standing" if case.standing else "running"
 
 
-def promise_refunded(case: Case) -> bool:
-    """Whether the broken promise's fee line is given back, or on its way."""
-    return any(refund.reason == "promise_broken" and refund.state not in ("failed", "void") for refund in case.refunds)
+PROMISE_REFUND_STATES = ("under_way", "done", "failed")
+
+
+def promise_refund(case: Case) -> Refund | None:
+    """What a broken promise gives back; None where it gives nothing."""
+    return next((r for r in case.refunds if r.reason == "promise_broken" and r.state != "void"), None)
+
+
+def promise_refund_state(refund: Refund) -> str:
+    """``under_way``, ``done``, or ``failed``: then a person sees to it."""
+    if refund.given_back:
+        return "done"
+    return "failed" if refund.state == "failed" else "under_way"
 
 
 def task_state(case: Case, code: str) -> str:

@@ -154,7 +154,7 @@ class Dial:
 def dial_of(case: Case, now: datetime) -> Dial:
     """How much of the promised time is used up, in whole days: a picture that changes once a day."""
     days, state = case.service.promise.working_days, promise_state(case)
-    at = case.handed_over_at or case.ended_at or now
+    at = case.promise_stopped_at or now
     term = case.promise_term(at)
     if term is None:
         return Dial(days, 0, False, state)

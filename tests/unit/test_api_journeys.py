@@ -172,7 +172,16 @@ def test_a_broken_promise_gives_its_fee_line_back(api: Api) -> None:
     tracked = api.track(case)
     assert tracked["promise"]["state"] == "broken"
     assert tracked["promise"]["refunded"] is True
+    assert tracked["promise"]["refund"] == {
+        "code": "certificate",
+        "title": "证明工本费",
+        "amount": 200,
+        "state": "done",
+    }
     assert tracked["payment"]["refunded"] == 200
+    told = [message.text for message in api.hall.notifier.messages if "-promise_broken-" in message.key]
+    assert len(told) == 1
+    assert "自动退还" in told[0]
     assert tracked["tasks"][0]["light"] == "red"
 
 

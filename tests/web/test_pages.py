@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.api.errors import STATUS
 from chalicelib.api.shapes import STATUS as STATUSES
+from chalicelib.domain.money import Money
 from chalicelib.ports import COURIER_STATES, VendorTemporary
 from chalicelib.web import statics, words
 from tests.api import LICENCE, PAPERS, RESIDENCE, Api
@@ -118,6 +119,29 @@ def test_the_tracking_page_follows_the_case_from_door_to_door(
     hold_to_the_rules(record, language)
     assert record.heading == words.say("certificate.state.valid", language)
     assert "张*" in record.text
+
+
+@pytest.mark.parametrize(
+    ("at_the_bank", "state"), [("succeeded", "done"), ("pending", "under_way"), ("failed", "failed")]
+)
+@BOTH
+def test_a_broken_promise_is_shown_with_what_it_gives_back(
+    browse: Callable[..., Browser], hall: MemoryHall, language: str, at_the_bank: str, state: str
+) -> None:
+    browser, api = browse(language), Api(hall)
+    tracking = applied(browser, hall)
+    case = as_case(hall, tracking)
+    api.pay(case)
+    payment = hall.payments.checkouts["cs_1"].payment
+    hall.payments.refund(f"{case['case']}-refund-1", payment, Money(200, "cny"), case["case"])
+    hall.payments.settle(f"{case['case']}-refund-1", at_the_bank)
+    hall.clock.advance(timedelta(days=9))
+    hall.sweep_and_drain()
+    page = browser.open(f"/t/{tracking}")
+    hold_to_the_rules(page, language)
+    line = {"en": "Printing of the certificate", "zh-CN": "证明工本费"}[language]
+    assert words.say("promise.broken", language, n=3) in page.text
+    assert words.say(f"promise.refund.{state}", language, line=line, amount="¥2.00") in page.text
 
 
 @pytest.mark.parametrize("ending", ["rejected", "withdrawn", "lapsed"])

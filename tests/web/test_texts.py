@@ -24,6 +24,7 @@ from chalicelib.api.shapes import STATUS as STATUSES
 from chalicelib.domain.status import TROUBLES
 from chalicelib.ports import COURIER_REASONS, COURIER_STATES
 from chalicelib.usecases.outages import NOTICES
+from chalicelib.usecases.tracking import PROMISE_REFUND_STATES
 from chalicelib.web import words
 from chalicelib.web.services import CATEGORIES
 from infra.web.cldr import REGIONS
@@ -61,6 +62,7 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "notice.": NOTICES,
     "payment.": ("awaited", "arrived", "unreachable"),
     "promise.": ("not_started", "running", "standing", "kept", "broken", "ended"),
+    "promise.refund.": PROMISE_REFUND_STATES,
     "script.upload.": ("checking", "clean"),
     "shipment.state.": (*COURIER_STATES, "requested", "refused", "lost"),
     "stars.": ("1", "2", "3", "4", "5"),
