@@ -100,9 +100,8 @@ def test_a_courier_that_is_down_for_hours_gets_few_calls_and_then_every_order_on
     numbers = crowd(way, count)
     backstage = Backstage(hall, hall)
     backstage.carry()
-    for _ in range(12):
-        pass_time(backstage, 0.5)
-    hours = 6
+    hours = 3
+    pass_time(backstage, hours)
     assert len(courier.at) <= FAILURES + 7 + hours * 60 / (LONGEST_PAUSE.total_seconds() / 60 / 2)
     assert courier.vendor.orders == {}
 
