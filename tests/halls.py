@@ -23,7 +23,7 @@ from chalicelib.adapters.oidc import OidcIdentities
 from chalicelib.adapters.stripe_webhook import StripeWebhook
 from chalicelib.forms.catalogue import Catalogue
 from chalicelib.forms.inspection import inspect
-from chalicelib.ports import CertificateDocument, CourierWebhook, Finding, Party
+from chalicelib.ports import CertificateDocument, CourierWebhook, Finding, InboxMessage, Party
 from chalicelib.usecases.folds import Folds
 from chalicelib.usecases.inbox import try_apply
 from chalicelib.usecases.perform import perform
@@ -217,10 +217,14 @@ class MemoryHall:
         return self.drain()
 
     def _apply_inbox(self) -> int:
-        waiting = list(self.inbox.new_before(self.clock() + timedelta(seconds=1)))
+        """What was applied or set aside; what has to wait for the sweep is left to it."""
+        waiting = self._new_messages()
         for message in waiting:
             try_apply(self, message)
-        return len(waiting)
+        return len(waiting) - len(self._new_messages())
+
+    def _new_messages(self) -> list[InboxMessage]:
+        return list(self.inbox.new_before(self.clock() + timedelta(seconds=1)))
 
     def _relay(self) -> int:
         waiting = sorted(self.log.unrelayed(self.clock() + timedelta(seconds=1)))

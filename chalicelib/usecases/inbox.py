@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from chalicelib.domain.errors import DomainError
 from chalicelib.logs import logger
@@ -10,6 +11,8 @@ from chalicelib.ports import InboxMessage, VendorRejected
 from chalicelib.usecases import payment, shipping
 from chalicelib.usecases.execute import Busy, execute
 from chalicelib.usecases.hall import Hall
+
+ORDERING = timedelta(minutes=10)  # between a courier's booking and our writing down its waybill, at the very most
 
 log = logger("inbox")
 STRIPE = "stripe"
@@ -30,12 +33,17 @@ def accept_courier_push(hall: Hall, courier: str, headers: Mapping[str, str], bo
 
 
 def try_apply(hall: Hall, message: InboxMessage) -> bool:
-    """Apply a message, or keep it with its error for a person to replay. Raises VendorError and Busy: try again."""
+    """Apply a message, or keep it with its error for a person to replay. Raises VendorError and Busy: try again.
+
+    News that is faster than what the order's answer brings waits for the next sweep.
+    """
     try:
         apply(hall, message)
     except Busy:
         raise
     except (DomainError, shipping.UnknownShipment, VendorRejected, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, shipping.NotYetKnown) and hall.now() < message.received_at + ORDERING:
+            return False
         # The text of an unforeseen error may quote the message; its type does not.
         reason = error.code if isinstance(error, (DomainError, VendorRejected)) else type(error).__name__
         hall.inbox.set_state(message.id, "failed", reason)

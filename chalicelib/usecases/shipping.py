@@ -25,6 +25,10 @@ class UnknownShipment(LookupError):
     """News of a waybill that is none of ours."""
 
 
+class NotYetKnown(UnknownShipment):
+    """News of a waybill that is none of ours, unless its order is just being written down."""
+
+
 def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     """Write down what will be ordered, then order it. A retry repeats just that, and asks first what became of it."""
     leg, attempt = parse_subject(subject)
@@ -128,10 +132,17 @@ def take_news(hall: Hall, courier: str, news: ports.News) -> None:
 
 
 def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, news: ports.News) -> None:
+    """Write news down. UnknownShipment: it tells of another courier's shipment, or of another waybill."""
+    learnt = False
+
     def command(loaded: Loaded) -> RecordNews:
+        nonlocal learnt
         known = loaded.case.shipment(leg, attempt)
         if known and known.courier != courier:
             raise UnknownShipment("another courier's shipment")
+        if known and news.waybill and known.waybill not in ("", news.waybill):
+            raise UnknownShipment("another waybill")
+        learnt = bool(news.waybill) and not (known and known.waybill)
         return RecordNews(
             at=hall.now(),
             by=f"courier:{courier}",
@@ -147,7 +158,10 @@ def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, n
             reason=news.reason,
         )
 
-    execute(hall, number, command)
+    case = execute(hall, number, command)
+    shipment = case.shipment(leg, attempt)
+    if learnt and shipment:
+        _remember(hall, shipment, news.waybill)
 
 
 def parse_subject(subject: str) -> tuple[Leg, int]:
@@ -169,15 +183,14 @@ def by(shipment: Shipment) -> str:
 
 
 def _remember(hall: Hall, shipment: Shipment, waybill: str) -> None:
-    """Some couriers report by waybill alone."""
-    key = f"waybill#{shipment.courier}#{waybill}"
-    hall.lookups.put_once(key, {"order": shipment.order}, now=hall.now())
+    """Some couriers report by waybill alone. Carriers use their numbers again: the newest order counts."""
+    hall.lookups.put(f"waybill#{shipment.courier}#{waybill}", {"order": shipment.order})
 
 
 def _order_of(hall: Hall, courier: str, waybill: str) -> str:
     known = hall.lookups.get(f"waybill#{courier}#{waybill}", now=hall.now())
     if known is None:
-        raise UnknownShipment("unknown waybill")
+        raise NotYetKnown("unknown waybill")
     return str(known["order"])
 
 
