@@ -1,7 +1,7 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help environment environments pages run demo reset test check quick format lock lint-services courier-conformance bench lighthouse package deploy
+.PHONY: help environment environments pages run demo reconcile reset test check quick format lock lint-services courier-conformance bench lighthouse package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
@@ -26,6 +26,9 @@ run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRI
 
 demo: ## walk a case of each service from door to door against the open hall, and show its log (STATE=.local)
 	@$(PYTHON) -m infra.local.demo
+
+reconcile: ## compare a day's books with the payment provider's statement, in the open hall (DATE=2026-11-22 STATE=.local)
+	@$(PYTHON) -m infra.local.reconcile $(DATE)
 
 reset: ## forget what the hall here has kept (STATE=.local)
 	@$(SYSTEM_PYTHON) -m infra.local.forget

@@ -37,6 +37,7 @@ STATUS: Mapping[str, int] = {
     "unknown_upload": 404,
     "unknown_shipment": 404,
     "unknown_refund": 404,
+    "unknown_report": 404,
     # how the case stands
     "already_submitted": 409,
     "already_paid": 409,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import date
+from typing import Any
 
 from chalice import Response
 
+from chalicelib.api import present
 from chalicelib.api.edge import Area, Call
 from chalicelib.api.ledger_csv import ledger_csv
 from chalicelib.domain.errors import Invalid
@@ -45,3 +47,16 @@ def show_ledger(call: Call) -> Response:
         "Content-Disposition": f'attachment; filename="ledger-{first}-{last}.csv"',
     }
     return Response(ledger_csv(entries, call.hall.calendar.zone, call.language), headers, 200)
+
+
+@area.get(
+    "/v1/desk/reports/reconciliation",
+    query=("date",),
+    security=BEARER,
+    gives={200: "Reconciliation"},
+    refuses=("forbidden", "malformed_request", "unknown_report"),
+)
+def show_reconciliation(call: Call) -> dict[str, Any]:
+    """What differs between a day's books and the payment provider's statement, each difference by its kind."""
+    staff, day = call.staff(), _date(call, "date")
+    return present.reconciliation(reports.reconciliation(call.hall, staff, day), call.hall.calendar.zone)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from chalicelib.domain.case import Case, Payment, Refund
+from chalicelib.domain.case import Case, Dispute, Payment, Refund
 from chalicelib.domain.clock import midnight
 from chalicelib.domain.commit import canonical_json
 from chalicelib.domain.errors import NotFound
@@ -40,6 +40,7 @@ _REFUNDS = {
     "done": ("succeeded",),
     "failed": ("failed", "canceled"),
     "settled": ("failed", "canceled"),
+    "void": ("failed", "canceled"),
 }
 
 
@@ -54,12 +55,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``id`` is the provider's id of what it is about, else the entry's. ``case`` is the one that the provider names, ""
-    for none, and ``other_case`` the one that has the payment in its books instead.
+    """``id`` is the provider's id of what it is about, else the entry's. ``case`` is whose it is for the provider, ""
+    for nobody's, and ``other_case`` the one that has the payment in its books instead.
 
     ``kind`` is ``payment_unrecorded``, ``payment_unknown``, ``payment_missing``, ``payment_amount``,
     ``payment_currency``, ``payment_of_another_case``, ``refund_unknown``, ``refund_missing``, ``refund_amount``,
-    ``refund_state``, ``checkout_open``, ``entry_missing`` or ``entry_unknown``.
+    ``refund_state``, ``dispute_unrecorded``, ``dispute_unknown``, ``dispute_missing``, ``dispute_state``,
+    ``checkout_open``, ``entry_missing`` or ``entry_unknown``.
     """
 
     kind: str
@@ -83,6 +85,7 @@ class Report:
     checkouts: int
     payments: int
     refunds: int
+    disputes: int
     differences: tuple[Difference, ...]
 
     @property
@@ -92,9 +95,9 @@ class Report:
 
 
 def reconcile(hall: Hall, day: date) -> Report:
-    """Compare a day, put right what can be, and keep the report in place of an earlier one of that day.
+    """Compare a day, put right what can be, and keep the report as the newest one of that day.
 
-    Raises the provider's VendorError, and then the earlier report stays.
+    Raises the provider's VendorError, and then an earlier report stays the newest.
     """
     report = _Day(hall, day).compare()
     before = find_report(hall, day)
@@ -102,22 +105,25 @@ def reconcile(hall: Hall, day: date) -> Report:
         known = {_identity(difference) for difference in report.differences}
         kept = (d for d in before.differences if d.put_right and _identity(d) not in known)
         report = replace(report, differences=(*kept, *report.differences))
-    hall.files.delete(_file(day))
-    hall.files.put_once(_file(day), canonical_json(to_json(report)), "application/json")
+    file = f"reports/reconciliation/{day}/{report.made_at:%Y%m%dT%H%M%S.%fZ}.json"
+    hall.files.put_once(file, canonical_json(to_json(report)), "application/json")
+    hall.lookups.put(_newest(day), {"file": file})
     return report
 
 
 def find_report(hall: Hall, day: date) -> Report | None:
     """The newest report of a day; None when there is none."""
-    content = hall.files.get(_file(day))
+    newest = hall.lookups.get(_newest(day), now=hall.now())
+    content = hall.files.get(newest["file"]) if newest else None
     if content is None:
         return None
     report: Report = from_json(Report, json.loads(content))
     return report
 
 
-def _file(day: date) -> str:
-    return f"reports/reconciliation/{day.isoformat()}.json"
+def _newest(day: date) -> str:
+    """Under which key it is kept which file is the newest report: no function may delete a file, or write over one."""
+    return f"reconciliation#{day}"
 
 
 def _identity(difference: Difference) -> tuple[str, str, str, int]:
@@ -131,6 +137,7 @@ class _Group:
     checkouts: list[StatementItem] = field(default_factory=list)
     charges: list[StatementItem] = field(default_factory=list)
     refunds: list[StatementItem] = field(default_factory=list)
+    disputes: list[StatementItem] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -147,6 +154,7 @@ class _Day:
         self._owners = {entry.payment: entry.case for entry in around if entry.kind in PAID}
         self._charged = {charge.payment for charge in self._statement.charges if charge.state == "succeeded"}
         self._refunded = {refund.id for refund in self._statement.refunds}
+        self._disputed = {dispute.id for dispute in self._statement.disputes}
         self._paid = {c.payment: c for c in self._statement.checkouts if c.state == "paid"}
         self._found: list[Difference] = []
 
@@ -160,6 +168,7 @@ class _Day:
             checkouts=len(self._made(self._statement.checkouts)),
             payments=sum(charge.state == "succeeded" for charge in self._made(self._statement.charges)),
             refunds=len(self._made(self._statement.refunds)),
+            disputes=len(self._made(self._statement.disputes)),
             differences=tuple(self._found),
         )
 
@@ -179,6 +188,8 @@ class _Day:
             of(self._number(item)).charges.append(item)
         for item in self._made(self._statement.refunds):
             of(self._number(item)).refunds.append(item)
+        for item in self._made(self._statement.disputes):
+            of(self._number(item)).disputes.append(item)
         for entry in self._entries:
             of(entry.case).entries.append(entry)
         return groups
@@ -199,6 +210,8 @@ class _Day:
                 case = self._charge(number, case, charge)
         for refund in group.refunds:
             case = self._refund(number, case, refund)
+        for dispute in group.disputes:
+            case = self._dispute(number, case, dispute)
         for checkout in group.checkouts:
             case = self._checkout(case, checkout)
         if case:
@@ -285,6 +298,8 @@ class _Day:
             self._paid_elsewhen(case, entry)
         if entry.kind == "refund_sent" and entry.vendor not in self._refunded:
             return self._refunded_elsewhen(case, entry)
+        if entry.kind == "dispute_moved" and entry.vendor not in self._disputed:
+            self._disputed_elsewhen(case, entry)
         return case
 
     def _paid_elsewhen(self, case: Case, entry: Entry) -> None:
@@ -309,7 +324,7 @@ class _Day:
             self._tell("refund_unknown", number, refund)
             return case
         ours = Money(known.amount, case.service.currency)
-        if ours != refund.amount:
+        if ours != refund.amount and refund.state in ("pending", "succeeded"):  # one that failed has moved nothing
             self._tell("refund_amount", number, refund, refund=known.number, books=_side(ours, known.state))
         if refund.state in _REFUNDS[known.state]:
             return case
@@ -337,6 +352,29 @@ class _Day:
         item = StatementItem(made.id, case.number, entry.payment, made.amount, made.state, entry.at, key)
         return self._refund(case.number, case, item) or case
 
+    # --- disputes ---
+
+    def _dispute(self, number: str, case: Case | None, dispute: StatementItem) -> Case | None:
+        if case is None or _payment(case, dispute.payment) is None:
+            self._tell("dispute_unknown", number, dispute)
+            return case
+        known = case.dispute(dispute.id)
+        if known and _agree(case, known, dispute):
+            return case
+        with suppress(VendorRejected):
+            case = money.follow_dispute(self._hall, dispute.id) or case
+        now = case.dispute(dispute.id)
+        booked = _side(Money(known.amount, case.service.currency), known.status) if known else None
+        kind = "dispute_state" if known else "dispute_unrecorded"
+        self._tell(kind, number, dispute, books=booked, put_right=bool(now and _agree(case, now, dispute)))
+        return case
+
+    def _disputed_elsewhen(self, case: Case, entry: Entry) -> None:
+        try:
+            self._hall.payments.dispute(entry.vendor)
+        except VendorRejected:
+            self._tell("dispute_missing", case.number, entry)
+
     # --- checkouts ---
 
     def _checkout(self, case: Case | None, checkout: StatementItem) -> Case | None:
@@ -346,6 +384,12 @@ class _Day:
         after = self._hall.payments.expire_checkout(checkout.id)
         self._tell("checkout_open", case.number, checkout, put_right=after.state != "open")
         return execute(self._hall, case.number, lambda _: money.record_of(self._hall, after))
+
+
+def _agree(case: Case, known: Dispute, seen: StatementItem) -> bool:
+    """A bank may dispute in a currency of its own: what that is of ours, the rule book has reckoned."""
+    ours = Money(known.amount, case.service.currency)
+    return known.status == seen.state and (ours == seen.amount or ours.currency != seen.amount.currency)
 
 
 def _known_refund(case: Case, seen: StatementItem) -> Refund | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from chalicelib.domain.errors import DomainError, Invalid
+from chalicelib.domain.errors import DomainError, Invalid, NotFound
 from chalicelib.domain.ledger import Entry
 from chalicelib.ports import Staff
 from chalicelib.usecases.desk import Right, require
 from chalicelib.usecases.hall import Hall
+from chalicelib.usecases.reconcile import Report, find_report
 
 LONGEST_SPAN = 92  # days: a quarter
 MOST_POSTINGS = 25_000  # a Lambda answers with 6 MB at most
@@ -35,3 +36,12 @@ def ledger(hall: Hall, staff: Staff, first: date, last: date) -> list[Entry]:
             raise TooLarge("report_too_large", "/to")
         found.append(entry)
     return found
+
+
+def reconciliation(hall: Hall, staff: Staff, day: date) -> Report:
+    """The newest report of a day. NotAllowed ``forbidden``; NotFound ``unknown_report``: it was not reconciled yet."""
+    require(staff, Right.REPORTS)
+    report = find_report(hall, day)
+    if report is None:
+        raise NotFound("unknown_report")
+    return report

@@ -40,6 +40,7 @@ POST /v1/desk/cases/{case}/refunds/{refund}/settlement
 POST /v1/desk/cases/{case}/shipments/{leg}/{attempt}/resolution
 GET /v1/desk/cases/{case}/audit
 GET /v1/desk/reports/ledger.csv
+GET /v1/desk/reports/reconciliation
 GET /v1/desk/vendors
 GET /v1/desk/inbox
 POST /v1/desk/inbox/{id}/replay

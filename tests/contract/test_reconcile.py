@@ -15,7 +15,7 @@ from chalicelib.domain import commands as c
 from chalicelib.domain.case import Case
 from chalicelib.ports import VendorTemporary
 from chalicelib.usecases.execute import execute, load
-from chalicelib.usecases.payment import refund_key
+from chalicelib.usecases.payment import follow_dispute, refund_key
 from chalicelib.usecases.reconcile import Difference, Report, Side, find_report, reconcile
 from chalicelib.usecases.submit import Application, submit
 from tests.api import RESIDENCE, RESIDENCE_ANSWERS
@@ -114,6 +114,10 @@ class Rig:
             payment=payment,
         )
 
+    def disputed(self, payment: str) -> str:
+        answer = self.pages.http.request("POST", f"{self.pages.url}/_control/disputes", json={"payment": payment})
+        return str(answer.json()["id"])
+
     def _post(self, path: str, form: dict[str, str]) -> dict[str, Any]:
         answer = self.pages.post(path, urlencode(form))
         assert answer.status == 200, answer.data
@@ -122,10 +126,10 @@ class Rig:
     # --- the next morning ---
 
     def reconcile(self, day: date = DAY) -> Report:
-        """With everything relayed, and at a quarter past three on the next day."""
+        """With everything relayed, at a quarter past three on the next day or later."""
         self.hall.drain()
         morning = datetime(day.year, day.month, day.day, 19, 15, tzinfo=UTC)  # of the hall's zone
-        self.hall.clock.now = max(self.hall.clock.now, morning)
+        self.hall.clock.now = max(self.hall.clock.now + timedelta(minutes=1), morning)
         return reconcile(self.hall, day)
 
 
@@ -245,6 +249,11 @@ def a_refund_that_succeeded_after_it_was_given_up(rig: Rig) -> Difference:
     return Difference("refund_state", number, refund, owed.payment, 1)
 
 
+def a_dispute_over_nobodys_payment(rig: Rig) -> Difference:
+    _, payment = rig.session_paid("INV-8", 900)
+    return Difference("dispute_unknown", "", rig.disputed(payment), payment)
+
+
 def an_entry_of_nothing(rig: Rig) -> Difference:
     number = rig.paid()
     rig.hall.drain()
@@ -263,6 +272,7 @@ PLANTS: tuple[Plant, ...] = (
     a_refund_that_was_never_made,
     a_refund_of_another_amount,
     a_refund_that_succeeded_after_it_was_given_up,
+    a_dispute_over_nobodys_payment,
     an_entry_of_nothing,
 )
 
@@ -295,6 +305,21 @@ def a_refund_that_the_bank_sent_back_unheard(rig: Rig) -> Difference:
     return Difference("refund_state", number, given.vendor, given.payment, 1, put_right=True)
 
 
+def a_dispute_that_nobody_told_of(rig: Rig) -> Difference:
+    number = rig.paid()
+    payment = rig.case(number).payments[0].id
+    return Difference("dispute_unrecorded", number, rig.disputed(payment), payment, put_right=True)
+
+
+def a_dispute_that_was_lost_unheard(rig: Rig) -> Difference:
+    number = rig.paid()
+    payment = rig.case(number).payments[0].id
+    dispute = rig.disputed(payment)
+    follow_dispute(rig.hall, dispute)
+    rig.pages.http.request("PUT", f"{rig.pages.url}/_control/disputes/{dispute}", json={"status": "lost"})
+    return Difference("dispute_state", number, dispute, payment, put_right=True)
+
+
 def an_entry_that_was_lost(rig: Rig) -> Difference:
     number = rig.paid()
     rig.hall.drain()
@@ -308,6 +333,8 @@ def an_entry_that_was_lost(rig: Rig) -> Difference:
 PUT_RIGHT: tuple[Plant, ...] = (
     a_checkout_of_an_ended_case,
     a_refund_that_the_bank_sent_back_unheard,
+    a_dispute_that_nobody_told_of,
+    a_dispute_that_was_lost_unheard,
     an_entry_that_was_lost,
     a_payment_nobody_told_of,  # last: after five minutes the sweep would ask
 )
@@ -326,9 +353,12 @@ def named_by(differences: tuple[Difference, ...]) -> set[Difference]:
 def test_each_planted_difference_is_found_and_named_and_nothing_else(rig: Rig) -> None:
     rig.paid()
     planted = {plant(rig) for plant in PLANTS}
+    disputed = next(found.payment for found in planted if found.kind == "dispute_unknown")
+    planted.add(Difference("payment_unknown", "", "ch_", disputed))
     report = rig.reconcile()
     assert named_by(report.open) == planted
-    assert len(report.open) == len(PLANTS) == 10
+    assert len(report.open) == len(PLANTS) + 1 == 12
+    assert report.disputes == 1
 
 
 def test_what_the_hall_can_put_right_it_does_and_says_so(rig: Rig) -> None:
@@ -336,9 +366,10 @@ def test_what_the_hall_can_put_right_it_does_and_says_so(rig: Rig) -> None:
     report = rig.reconcile()
     assert report.open == ()
     assert named_by(report.differences) == set(planted)
-    ended, returned, _, unheard = (rig.case(difference.case) for difference in planted)
+    ended, returned, disputed, lost, _, unheard = (rig.case(difference.case) for difference in planted)
     assert {rig.pages.get(f"/v1/checkout/sessions/{c.id}").json()["status"] for c in ended.checkouts} == {"expired"}
     assert returned.refunds[0].state == "failed"
+    assert [dispute.status for dispute in (*disputed.disputes, *lost.disputes)] == ["needs_response", "lost"]
     assert unheard.payment is not None
     again = rig.reconcile()
     assert again.differences == report.differences  # what an earlier run put right stays named

@@ -24,6 +24,7 @@ HANDLERS = {
     "Perform": "chalicelib.workers.perform.perform",
     "Sweep": "chalicelib.workers.sweep.sweep",
     "Scanned": "chalicelib.workers.scanned.scanned",
+    "Reconcile": "chalicelib.workers.reconcile.reconcile",
 }
 HEAVY = (
     "PIL",

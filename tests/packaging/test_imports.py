@@ -118,7 +118,7 @@ def requested(resource: str, status: int = 200, method: str = "GET", body: Any =
 
 
 @pytest.mark.parametrize(
-    "module", ["app", *(f"chalicelib.workers.{name}" for name in ("relay", "perform", "sweep", "scanned"))]
+    "module", ["app", *(f"chalicelib.workers.{name}" for name in ("relay", "perform", "sweep", "scanned", "reconcile"))]
 )
 def test_a_lambda_starts_with_nothing_heavy(module: str) -> None:
     assert loaded_by(f"import {module}\n") == set()

@@ -16,7 +16,7 @@ from pynamodb.models import Model
 from chalicelib.adapters.dynamodb.models import CaseItem, CertificateItem, InboxItem, LookupItem, ViewItem
 from chalicelib.settings import Settings
 from chalicelib.usecases import drafts
-from chalicelib.workers import relay, scanned, sweep
+from chalicelib.workers import reconcile, relay, scanned, sweep
 from infra.local import scanner
 from tests.packaging.conftest import Packed
 
@@ -26,6 +26,7 @@ OWN_ROLES = {
     "Perform": "PerformRole",
     "Sweep": "SweepRole",
     "Scanned": "ScannedRole",
+    "Reconcile": "ReconcileRole",
 }
 MODELS: dict[str, type[Model]] = {
     "Cases": CaseItem,
@@ -340,6 +341,14 @@ def test_a_sweep_ends_before_the_next_one_begins(packed: Packed) -> None:
     assert packed.functions()["Sweep"]["Timeout"] < 300
 
 
+def test_money_is_reconciled_every_night(packed: Packed) -> None:
+    rule = packed.resources("Events::Rule")["ReconcileSchedule"]
+    assert re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", rule["ScheduleExpression"])
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["Reconcile", "Arn"]}
+    assert _roles_that_may(packed, "dynamodb:Scan") == {"ReconcileRole"}
+    assert _may(packed, "ReconcileRole", "s3:PutObject") == ["${Files.Arn}/reports/*"]
+
+
 # --- alarms ------------------------------------------------------------------------------------------------------
 
 
@@ -356,6 +365,7 @@ def test_somebody_is_told_of_everything_that_goes_wrong(packed: Packed) -> None:
         ("5XXError", str({"Fn::Sub": "doorstep-${Stage}"})),
         ("MessagesNotApplied", "None"),
         ("VendorsDown", "None"),
+        ("DifferencesOfMoney", "None"),
     }
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
@@ -364,6 +374,13 @@ def test_a_message_that_could_not_be_applied_is_counted_by_what_the_relay_logs(p
     pattern = packed.resources("Logs::MetricFilter")["MessagesNotApplied"]["FilterPattern"]
     assert pattern == '{ $.event = "inbox" && $.applied IS FALSE }'
     assert re.search(r"""log\.info\("inbox", extra=\{[^}]*"applied": """, inspect.getsource(relay))
+
+
+def test_differences_of_money_are_counted_by_what_the_worker_logs(packed: Packed) -> None:
+    counted = packed.resources("Logs::MetricFilter")["MoneyDiffers"]
+    assert counted["LogGroupName"] == {"Ref": "ReconcileLog"}
+    assert counted["FilterPattern"] == '{ $.event = "reconciled" && $.differences > 0 }'
+    assert re.search(r"""log\.info\("reconciled", extra=\{[^}]*"differences": """, inspect.getsource(reconcile))
 
 
 def test_an_outage_is_counted_by_what_the_sweep_logs(packed: Packed) -> None:
@@ -445,7 +462,7 @@ def _is_one_of_ours(packed: Packed, resource: Mapping[str, Any]) -> bool:
     if "Fn::Sub" in resource:
         owner, _, below = str(resource["Fn::Sub"]).removeprefix("${").partition(".Arn}/")
         return owner in resources and (
-            below in {"*", "offered/*", "kept/*"} or (below.startswith("index/") and "*" not in below)
+            below in {"*", "offered/*", "kept/*", "reports/*"} or (below.startswith("index/") and "*" not in below)
         )
     return (resource.get("Ref") or resource["Fn::GetAtt"][0]) in resources
 
