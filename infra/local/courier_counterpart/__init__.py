@@ -2,7 +2,7 @@
 
 book      parcels, what happened to them, and the pushes still to be delivered (SQLite)
 dialects  the couriers' wire formats, from the courier's side
-chaos     faults to order: lost, doubled and late pushes, refused and unanswered orders
+chaos     faults to order: lost, doubled and late pushes, refused and unanswered orders, lost parcels
 postman   delivers pushes to the hall until each is acknowledged
 app       the HTTP side, with the handheld page
 """

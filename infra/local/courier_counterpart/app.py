@@ -1,4 +1,4 @@
-"""The counterpart's HTTP side: both couriers' interfaces, the handheld, and the switch for faults."""
+"""The counterpart's HTTP side: the couriers' interfaces, the handheld, and the switch for faults."""
 
 from __future__ import annotations
 
