@@ -17,7 +17,6 @@ from tests.chaos.runs import Outcome, run, walk
 
 PROCESSES = 2
 CHUNK = 50
-MOST_FAILURES = 20
 
 
 def main() -> int:
@@ -26,24 +25,28 @@ def main() -> int:
     parser.add_argument("--journeys", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1, help="of the first journey")
     parser.add_argument("--processes", type=int, default=PROCESSES)
+    parser.add_argument("--failures", type=int, default=20, help="after how many to give up")
     parser.add_argument("--replay", type=int, metavar="SEED", help="walk one journey, and tell its story")
     options = parser.parse_args()
     if options.replay is not None:
         return replay(options.replay)
     began = time.monotonic()
-    outcome = run_all(range(options.seed, options.seed + options.journeys), options.processes)
+    seeds = range(options.seed, options.seed + options.journeys)
+    outcome = run_all(seeds, options.processes, options.failures)
     report(outcome, time.monotonic() - began)
     return int(bool(outcome.failed))
 
 
-def run_all(seeds: range, processes: int) -> Outcome:
-    """In several processes, chunk by chunk; stops when many have failed."""
+def run_all(seeds: range, processes: int, most_failures: int) -> Outcome:
+    """In several processes, chunk by chunk, until so many have failed."""
+    if processes == 1:
+        return run(seeds, most_failures=most_failures)
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     outcome = Outcome()
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for part in pool.imap(run, chunks):
             outcome.add(part)
-            if len(outcome.failed) >= MOST_FAILURES:
+            if len(outcome.failed) >= most_failures:
                 pool.terminate()
                 break
     return outcome

@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -31,7 +31,7 @@ class Bank(MemoryPayments):
     def __init__(self, world: World, skew: timedelta) -> None:
         super().__init__(lambda: world.clock.now + skew)
         self.seen: Hall
-        self.on_moved: Callable[[], None] = lambda: None  # something was made today that a statement names
+        self.on_moved: Callable[[datetime], None] = lambda at: None  # something was made that a statement names
         self._world = world
         self._under_way: set[str] = set()  # paid by a means that takes days
         self._numbers = count(1)
@@ -43,7 +43,7 @@ class Bank(MemoryPayments):
         opened = super().open_checkout(key, case, *args, **kwargs)
         if len(self.checkouts) > before:
             self._world.tell("checkout", opened.id, "opened")
-            self.on_moved()
+            self._moved()
             self._world.at(opened.expires_at + timedelta(minutes=2), partial(self._run_out, opened.id))
         return opened
 
@@ -69,7 +69,7 @@ class Bank(MemoryPayments):
         if not new:
             return made
         self._world.tell("refund", made.id, "made of", payment, amount.amount)
-        self.on_moved()
+        self._moved()
         if dice.strikes(Fault.REFUND_SLOW):
             made = self.settle(key, "pending")
             fails = dice.strikes(Fault.REFUND_FAILS_LATER)
@@ -89,7 +89,7 @@ class Bank(MemoryPayments):
             return False
         paid = self.pay(id)
         self._world.tell("applicant pays", id)
-        self.on_moved()
+        self._moved()
         self._tell("checkout.session.completed", paid)
         self._dispute_later(paid)
         return True
@@ -116,7 +116,7 @@ class Bank(MemoryPayments):
     def _succeed(self, id: str) -> None:
         self._under_way.discard(id)
         self._charge(self.checkouts[id], "succeeded")
-        self.on_moved()
+        self._moved()
         self.checkouts[id] = replace(self.checkouts[id], state="paid", url="", payment=f"pi_{id}")
         self._world.tell("payment arrives", id)
         self._tell("checkout.session.async_payment_succeeded", self.checkouts[id])
@@ -132,7 +132,7 @@ class Bank(MemoryPayments):
         if not left:
             return
         opened = self.open_dispute(paid.payment, dice.choice((0, 0, left // 2)), inquiry=dice.chance(0.3))
-        self.on_moved()
+        self._moved()
         self._tell("charge.dispute.created", opened)
         if opened.state == "needs_response":
             self._tell("charge.dispute.funds_withdrawn", opened)
@@ -140,6 +140,7 @@ class Bank(MemoryPayments):
         inquiry = opened.state.startswith("warning")
         end = "closed" if inquiry else dice.choice(("won", "lost"))
         self._world.tell("dispute", opened.id, end)
+        self._moved(opened.id)
         self._tell("charge.dispute.closed", self.move_dispute(opened.id, end))
 
     def _run_out(self, id: str) -> None:
@@ -148,10 +149,16 @@ class Bank(MemoryPayments):
 
     def _settle(self, key: str, case: str, state: str, reason: str) -> None:
         settled = self.settle(key, state, reason)
+        self._moved(settled.id)
         self._world.tell("refund", settled.id, state)
         self._tell("refund.failed" if state == "failed" else "refund.updated", settled, case)
 
     # --- what it tells the hall ---
+
+    def _moved(self, made: str = "") -> None:
+        """On this day by the hall's clock, and by its own; something that was made earlier, on that day."""
+        for at in (self._made[made][1],) if made else (self._world.clock.now, self.clock()):
+            self.on_moved(at)
 
     def _tell(self, type: str, about: Checkout | Dispute | Refund, case: str = "") -> None:
         dice = self._world.dice

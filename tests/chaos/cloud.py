@@ -38,7 +38,8 @@ class Cloud:
         self.on_rows: Callable[[Sequence[QueueRow]], None] = lambda rows: None
         self.on_failed_message: Callable[[], None] = lambda: None
         self._ticks: set[datetime] = set()
-        self._days: set[date] = set()
+        self._days: set[date] = set()  # that are reconciled
+        self._moved: set[date] = set()  # of these, the ones of which something has moved since
 
     # --- the stream ---
 
@@ -109,10 +110,11 @@ class Cloud:
 
     # --- the nights ---
 
-    def reconcile_later(self) -> None:
-        """Money has moved today: this night's reconciliation looks at it, and those that look back upon this day."""
+    def reconcile_later(self, moved_at: datetime) -> None:
+        """Money has moved on a day: the nights that look back upon it find something."""
         zone = self._stores.calendar.zone
-        today = self.world.clock.now.astimezone(zone).date()
+        today = moved_at.astimezone(zone).date()
+        self._moved.add(today)
         if today in self._days:
             return
         self._days.add(today)
@@ -122,8 +124,12 @@ class Cloud:
                 self.world.at(at, partial(self._reconcile, today, 1))
 
     def _reconcile(self, day: date, tries: int) -> None:
+        if day not in self._moved:
+            return
         outcome = self.world.process("reconcile", lambda: self._compare(day))
-        if outcome and tries < RECONCILE_TRIES:
+        if not outcome:
+            self._moved.discard(day)
+        elif tries < RECONCILE_TRIES:
             self.world.after(timedelta(minutes=tries), partial(self._reconcile, day, tries + 1))
 
     def _compare(self, day: date) -> None:
