@@ -230,16 +230,16 @@ def _correction(case: Case, command: c.DecideTask) -> e.Event:
 
 
 def _dispatch(case: Case, command: c.Dispatch) -> Events:
-    leg = Leg.RETURN if case.ending in ("rejected", "withdrawn") else Leg.DELIVERY
+    leg = Leg.RETURN if case.ending in ("rejected", "withdrawn", "closed") else Leg.DELIVERY
     if leg is Leg.DELIVERY and not (case.service.delivery and case.all_approved and case.certificates_complete):
         raise Conflict("not_ready_for_dispatch")
-    if case.packing is not None and not case.stranded(leg):
+    if case.packing is not None and case.packing.leg is leg and not case.stranded(leg):
         raise Conflict("already_dispatched")
     if case.open_correction:
         raise Conflict("correction_under_way")
     wanted = _wanted_contents(case, leg)
     if not wanted:
-        raise Conflict("nothing_to_dispatch")
+        raise Conflict("already_dispatched" if case.packing else "nothing_to_dispatch")
     if set(command.contents) != wanted:
         raise Invalid("wrong_contents", "/contents")
     return (e.Packed(at=command.at, by=command.by, leg=leg, contents=tuple(sorted(wanted))),)
@@ -451,7 +451,8 @@ def _record_cancellation(case: Case, command: c.RecordCancellation) -> Events:
     shipment = case.shipment(command.leg, command.attempt)
     if shipment is None or shipment.ending or not shipment.live:
         return ()
-    type_ = e.CourierCancelled if command.done else e.CancellationRefused
+    # A courier that has it carries it, whatever it answers to the calling off.
+    type_ = e.CourierCancelled if command.done and not shipment.left_at else e.CancellationRefused
     return (type_(at=command.at, by=command.by, leg=command.leg, attempt=command.attempt),)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.domain.case import Case, Packing, Shipment
+from chalicelib.domain.case import Case, Shipment
 from chalicelib.domain.service import Leg
 
 
@@ -79,16 +79,11 @@ def _on_its_way_in(case: Case) -> Whereabouts:
 
 
 def _on_its_way_out(case: Case, code: str) -> Whereabouts:
-    """It has left the hall: with the last envelope that held originals, or with a lost one that has turned up."""
-    found = next((s for s in case.shipments if code in s.lost and s.found), None)
+    """It has left the hall: with the envelope that was packed last, or with a lost one that has turned up."""
     packing = case.packing
-    assert found or packing is not None
-    last = found or _carrier(case, packing)
-    return _parcel(case, last) if last else Whereabouts(Place.HALL)
-
-
-def _carrier(case: Case, packing: Packing | None) -> Shipment | None:
-    """The courier that has taken an envelope."""
-    if packing is None:
-        return None
-    return next((s for s in reversed(case.attempts(packing.leg)) if s.left_at and s.requested_at >= packing.at), None)
+    if case.originals_left and packing:
+        attempts = reversed(case.attempts(packing.leg))
+        carrier = next(s for s in attempts if s.left_at and s.requested_at >= packing.at)
+    else:
+        carrier = next(s for s in case.shipments if code in s.lost and s.found)
+    return _parcel(case, carrier)

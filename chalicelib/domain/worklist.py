@@ -47,9 +47,11 @@ def _paper(case: Case, now: datetime) -> Iterator[Item]:
     pickup = case.last_shipment(Leg.PICKUP)
     if pickup and "delivered" in (pickup.state, pickup.found) and not _receipt_since(case, pickup.requested_at):
         yield _front(case, "originals", "awaiting_originals_check", now)
-    if case.packing is not None and not case.stranded(case.packing.leg):
+    closed = case.ending == "closed"  # what is still here then was in a lost parcel that has turned up
+    packed = case.packing is not None and not case.stranded(case.packing.leg)
+    if packed and not (closed and case.packing and case.packing.leg is Leg.DELIVERY):
         return
-    if case.ending in ("rejected", "withdrawn"):
+    if closed or case.ending in ("rejected", "withdrawn"):
         if case.returnable_at_hall:
             yield _dispatch(case, "awaiting_return", now)
     elif not case.ending and case.service.delivery and case.terms and case.all_approved and case.certificates_complete:
@@ -100,6 +102,8 @@ def _state_of_trouble(case: Case, leg: Leg, last: Shipment) -> str:
         return "no_courier"
     if leg is Leg.PICKUP and case.window_wanted:
         return "pickup_in_vain"
+    if leg is not Leg.PICKUP and case.stranded(leg):
+        return "courier_trouble"
     if last.in_vain:
         return "courier_trouble" if last.ending == "kept" else ""
     in_trouble = last.state == "exception" and last.reason != "delayed"

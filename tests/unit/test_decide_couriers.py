@@ -78,7 +78,7 @@ def called_off(book: Book, leg: Leg = Leg.PICKUP) -> None:
     """The courier that came in vain is called off, once its order can't be on its way any more."""
     attempt = len(book.case.attempts(leg))
     book.pass_time(minutes=4)
-    assert owed(book) == [(Kind.CANCEL_COURIER, f"{leg}-{attempt}")]
+    assert (Kind.CANCEL_COURIER, f"{leg}-{attempt}") in owed(book)
     book.do(c.RecordCancellation, leg=leg, attempt=attempt, done=True)
 
 
@@ -252,6 +252,30 @@ def test_a_courier_that_can_not_be_called_off_after_a_pickup_in_vain_is_a_person
     assert owed(book) == [(Kind.ASK_COURIER, "pickup-1")]
     book.do(c.RecordSilence, leg=Leg.PICKUP, attempt=1)
     assert owed(book) == [(Kind.CANCEL_COURIER, "pickup-1")]
+
+
+def test_a_parcel_that_no_courier_fetches_from_the_hall_is_a_persons_matter_after_three() -> None:
+    book = Book.open().to_approved().issue()
+    contents = ("certificate", "originals")
+    book.do(c.Dispatch, by="staff:clerk", contents=contents)
+    for _ in range(3):
+        order(book, Leg.DELIVERY)
+        book.pass_time(days=3)
+        book.do(c.RecordSilence, leg=Leg.DELIVERY, attempt=len(book.case.attempts(Leg.DELIVERY)))
+        assert status(book.case) == "awaiting_dispatch"
+        called_off(book, Leg.DELIVERY)
+    assert owed(book) == [(Kind.BREAK_PROMISE, "")]
+    assert rows(book) == [("front", "awaiting_dispatch"), ("supervision", "courier_trouble")]
+    book.do(c.Dispatch, by="staff:clerk", contents=contents)
+    order(book, Leg.DELIVERY)
+
+
+def test_a_courier_that_carries_it_is_not_called_off_whatever_it_answers() -> None:
+    book = ready()
+    order(book)
+    move(book, Leg.PICKUP, "picked_up")
+    assert names(book.do(c.RecordCancellation, leg=Leg.PICKUP, attempt=1, done=True)) == ["CancellationRefused"]
+    assert status(book.case) == "pickup_under_way"
 
 
 def test_two_couriers_at_once_are_one_too_many() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from chalicelib.domain import commands as c
@@ -148,6 +146,30 @@ def test_a_lost_result_that_comes_back_to_the_hall_brings_the_originals_back() -
     book.do(c.RecordCertificate, task="first", number="N2", digest="00", valid_until=None)
     book.do(c.RecordCertificate, task="second", number="N3", digest="00", valid_until=None)
     book.do(c.Dispatch, by="staff:clerk", contents=("certificate", "originals"))
+
+
+def test_originals_of_a_lost_parcel_that_turn_up_after_the_end_are_sent_after_it() -> None:
+    book = dispatched()
+    lose(book, Leg.DELIVERY)
+    for task in ("first", "second"):
+        book.do(c.RecordCertificate, task=task, number=f"N-{task}-2", digest="00", valid_until=None)
+    book.do(c.Dispatch, by="staff:clerk", contents=("certificate",))
+    order(book, Leg.DELIVERY)
+    move(book, Leg.DELIVERY, "picked_up")
+    move(book, Leg.DELIVERY, "delivered")
+    book.do(c.Close)
+    with pytest.raises(Conflict, match="already_dispatched"):
+        book.do(c.Dispatch, by="staff:clerk", contents=("originals",))
+    book.news(Leg.DELIVERY, "returned", 1, waybill="W2")
+    assert rows(book) == [("front", "awaiting_return")]
+    book.do(c.Dispatch, by="staff:clerk", contents=("originals",))
+    assert rows(book) == []
+    order(book, Leg.RETURN)
+    move(book, Leg.RETURN, "picked_up")
+    assert places(book)["deed"] is Place.COURIER
+    move(book, Leg.RETURN, "delivered")
+    assert places(book) == {"licence": Place.HALL, "deed": Place.APPLICANT}
+    assert status(book.case) == "closed"
 
 
 def test_lost_originals_wait_for_a_window_for_replacements_and_the_clock_stands() -> None:

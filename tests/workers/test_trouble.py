@@ -65,8 +65,8 @@ class Travels(Way):
         news = self.hall.courier(last.courier).move(last.waybill, state, self.hall.clock(), reason=reason)
         data = {"order": last.order, "waybill": last.waybill, "state": state, "at": news.at.isoformat(), "code": "x"}
         body = json.dumps({"type": "shipment.moved", "data": data | ({"reason": reason} if reason else {})})
-        id = f"{last.order}-{state}-{len(last.moves)}"
-        self.do(lambda: self._tell_of(last.courier, body, id))
+        message = f"{last.order}-{state}-{len(last.moves)}"
+        self.do(lambda: self._tell_of(last.courier, body, message))
         self.settle()
 
     def _tell_of(self, courier: str, body: str, id: str) -> None:
@@ -190,6 +190,19 @@ def test_it_comes_right_when_everything_is_told_twice_and_backwards(
     way.deliver = way.backstage.deliver = twice_and_backwards
     go(way)
     check(way, ending, refunded)
+
+
+def test_a_window_missed_by_an_hour_is_noticed_by_the_sweep_once_the_courier_has_said_so() -> None:
+    way = Travels.begin()
+    way.to_pickup()
+    window = way.case.shipments[0].window
+    assert window is not None
+    way.pass_time(window.end + timedelta(minutes=58) - way.hall.clock())
+    assert [s.missed_at for s in way.case.shipments] == [None]
+    way.pass_time(timedelta(minutes=3))
+    first, second = way.case.shipments
+    assert (first.state, second.courier, second.state) == ("cancelled", "swift", "ordered")
+    assert first.missed_at is not None
 
 
 def dying_at(call: int, go: Callable[[Travels], None], ending: str, refunded: int) -> int:
