@@ -1,7 +1,7 @@
 # Every command of the hall. Each target is one line; the work is in the script that it calls.
 
 .DEFAULT_GOAL := help
-.PHONY: help environment environments pages run demo reconcile reset test check quick format lock lint-services courier-conformance bench lighthouse package deploy
+.PHONY: help environment environments pages run demo reconcile reset test check quick format lock lint-services courier-conformance chaos bench lighthouse package deploy
 
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
@@ -60,6 +60,9 @@ lint-services: environment ## check every service: its form, texts, examples, an
 
 courier-conformance: environment ## put an endpoint of the open courier contract to the kit (URL=… SECRET=whsec_… DRIVE=… LISTEN=host:port WAIT=20 HAND=1)
 	@COURIER_SECRET='$(SECRET)' $(PYTHON) -m tests.conformance --url '$(URL)' --drive '$(DRIVE)' --listen '$(LISTEN)' $(if $(WAIT),--wait $(WAIT)) $(if $(HAND),--by-hand)
+
+chaos: environment ## whole journeys in simulated time, with everything going wrong (N=1000 SEED=1, or REPLAY=4711 for the story of one)
+	@$(PYTHON) -m tests.chaos $(if $(N),--journeys $(N)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
 
 bench: environments pages ## measure the hall on this machine (ROWS=20000)
 	@$(PYTHON) -m tests.bench
