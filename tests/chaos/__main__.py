@@ -17,6 +17,7 @@ from tests.chaos.runs import Outcome, run, walk
 
 PROCESSES = 2
 CHUNK = 50
+TELL_EVERY = 1000  # journeys
 
 
 def main() -> int:
@@ -46,6 +47,8 @@ def run_all(seeds: range, processes: int, most_failures: int) -> Outcome:
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for part in pool.imap(run, chunks):
             outcome.add(part)
+            if outcome.journeys % TELL_EVERY < CHUNK:
+                print(f"{outcome.journeys} journeys, {len(outcome.failed)} failed", file=sys.stderr, flush=True)
             if len(outcome.failed) >= most_failures:
                 pool.terminate()
                 break

@@ -22,6 +22,7 @@ from chalicelib.usecases.submit import Application, submit
 from tests.api import ADDRESS, LICENCE, LICENCE_ANSWERS, RESIDENCE_ANSWERS
 from tests.chaos.bank import Bank
 from tests.chaos.couriers import Job
+from tests.chaos.dice import Fault
 from tests.chaos.papers import DOOR, HALL, LOST, Papers
 from tests.chaos.world import Course, World
 
@@ -87,7 +88,6 @@ class Person:
         self.never_pays = dice.chance(0.05)
         self.declined = dice.choice((0, 0, 0, 1, 2))
         self.pays_twice = dice.chance(0.15)
-        self.pays_slowly = dice.chance(0.15)
         self.away = dice.chance(0.1)
         if self.away:
             self.act(Deed.WAITED)
@@ -190,8 +190,7 @@ class Person:
             self.declined -= 1
             self.act(Deed.DECLINED)
             bank.decline(page)
-        elif self.pays_slowly:
-            self.pays_slowly = False
+        elif self.world.dice.strikes(Fault.PAYMENT_SLOW):
             self.act(Deed.PAID_SLOWLY)
             bank.pay_slowly(page)
         elif bank.pay_now(page):
