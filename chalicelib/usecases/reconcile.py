@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from chalicelib import ports
 from chalicelib.domain.case import Case, Dispute, Payment, Refund
 from chalicelib.domain.clock import midnight
 from chalicelib.domain.commit import canonical_json
@@ -24,7 +25,7 @@ from chalicelib.domain.jsonform import from_json, to_json
 from chalicelib.domain.ledger import Entry, books
 from chalicelib.domain.money import Money
 from chalicelib.domain.numbers import parse_case_number
-from chalicelib.ports import Checkout, StatementItem, VendorRejected
+from chalicelib.ports import StatementItem, VendorRejected
 from chalicelib.usecases import payment as money
 from chalicelib.usecases.execute import Loaded, execute, load
 from chalicelib.usecases.hall import Hall
@@ -311,7 +312,7 @@ class _Day:
             item = StatementItem(seen.id, case.number, seen.payment, seen.amount, seen.state, entry.at)
             self._amounts(case, known, item)
 
-    def _asked(self, known: Payment) -> Checkout | None:
+    def _asked(self, known: Payment) -> ports.Checkout | None:
         with suppress(VendorRejected):
             return self._hall.payments.checkout(known.checkout)
         return None
@@ -330,10 +331,22 @@ class _Day:
             return case
         case = self._follow(case)
         now = case.refund(known.number) or known
-        agreed = refund.state in _REFUNDS[now.state]
-        booked = _side(ours, known.state)
-        self._tell("refund_state", number, refund, refund=known.number, books=booked, put_right=agreed)
+        seen = self._refund_now(case, now, refund)
+        agreed = seen.state in _REFUNDS[now.state]
+        if not agreed or now != known:  # else the log was newer than the statement
+            booked = _side(ours, known.state)
+            self._tell("refund_state", number, seen, refund=known.number, books=booked, put_right=agreed)
         return case
+
+    def _refund_now(self, case: Case, known: Refund, listed: StatementItem) -> StatementItem:
+        """A refund of the statement, as it is by now."""
+        made = self._made_under(money.refund_key(case.number, known.number), listed.payment)
+        return replace(listed, state=made.state) if made and made.id == listed.id else listed
+
+    def _made_under(self, key: str, payment: str) -> ports.Refund | None:
+        with suppress(VendorRejected):
+            return self._hall.payments.refund_made(key, payment)
+        return None
 
     def _follow(self, case: Case) -> Case:
         """The case once its refunds were followed; as it is, where the provider knows nothing of a payment."""
@@ -343,9 +356,7 @@ class _Day:
 
     def _refunded_elsewhen(self, case: Case, entry: Entry) -> Case:
         key = money.refund_key(case.number, entry.refund)
-        made = None
-        with suppress(VendorRejected):
-            made = self._hall.payments.refund_made(key, entry.payment)
+        made = self._made_under(key, entry.payment)
         if made is None:
             self._tell("refund_missing", case.number, entry)
             return case
@@ -363,10 +374,12 @@ class _Day:
             return case
         with suppress(VendorRejected):
             case = money.follow_dispute(self._hall, dispute.id) or case
-        now = case.dispute(dispute.id)
-        booked = _side(Money(known.amount, case.service.currency), known.status) if known else None
-        kind = "dispute_state" if known else "dispute_unrecorded"
-        self._tell(kind, number, dispute, books=booked, put_right=bool(now and _agree(case, now, dispute)))
+        now, seen = case.dispute(dispute.id), replace(dispute, state=self._hall.payments.dispute(dispute.id).state)
+        agreed = bool(now and _agree(case, now, seen))
+        if not agreed or now != known:  # else the log was newer than the statement
+            booked = _side(Money(known.amount, case.service.currency), known.status) if known else None
+            kind = "dispute_state" if known else "dispute_unrecorded"
+            self._tell(kind, number, seen, books=booked, put_right=agreed)
         return case
 
     def _disputed_elsewhen(self, case: Case, entry: Entry) -> None:

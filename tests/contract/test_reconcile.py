@@ -15,7 +15,7 @@ from chalicelib.domain import commands as c
 from chalicelib.domain.case import Case
 from chalicelib.ports import VendorTemporary
 from chalicelib.usecases.execute import execute, load
-from chalicelib.usecases.payment import follow_dispute, refund_key
+from chalicelib.usecases.payment import follow_dispute, follow_refunds, refund_key
 from chalicelib.usecases.reconcile import Difference, Report, Side, find_report, reconcile
 from chalicelib.usecases.submit import Application, submit
 from tests.api import RESIDENCE, RESIDENCE_ANSWERS
@@ -118,6 +118,9 @@ class Rig:
         answer = self.pages.http.request("POST", f"{self.pages.url}/_control/disputes", json={"payment": payment})
         return str(answer.json()["id"])
 
+    def move_dispute(self, dispute: str, status: str) -> None:
+        self.pages.http.request("PUT", f"{self.pages.url}/_control/disputes/{dispute}", json={"status": status})
+
     def _post(self, path: str, form: dict[str, str]) -> dict[str, Any]:
         answer = self.pages.post(path, urlencode(form))
         assert answer.status == 200, answer.data
@@ -181,6 +184,29 @@ def test_what_was_noticed_days_later_is_asked_for_before_it_is_called_missing(ri
     report = rig.reconcile(DAY + timedelta(days=3))
     assert report.entries == 1
     assert report.differences == ()
+
+
+def test_what_moves_on_while_the_comparison_runs_is_no_difference(rig: Rig) -> None:
+    rig.pages.control(refund_status="pending")
+    number = rig.paid()
+    rig.withdraw(number)
+    disputed = rig.paid()
+    dispute = rig.disputed(rig.case(disputed).payments[0].id)
+    follow_dispute(rig.hall, dispute)
+    rig.hall.drain()
+    refund = rig.case(number).refunds[0]
+
+    def go_on(*_: object) -> None:
+        """After the statement was read; by webhook the hall hears of it."""
+        rig.pages.settle(refund.vendor, "succeeded")
+        rig.move_dispute(dispute, "under_review")
+        follow_refunds(rig.hall, number)
+        follow_dispute(rig.hall, dispute)
+
+    rig.hall.ledger = Faulty(rig.hall.ledger, "between", go_on)  # type: ignore[assignment]
+    assert rig.reconcile().differences == ()
+    assert rig.case(number).refunds[0].state == "done"
+    assert rig.case(disputed).disputes[0].status == "under_review"
 
 
 # --- what is planted, each by a hand of its own: gives the difference that has to be found ---
@@ -316,7 +342,7 @@ def a_dispute_that_was_lost_unheard(rig: Rig) -> Difference:
     payment = rig.case(number).payments[0].id
     dispute = rig.disputed(payment)
     follow_dispute(rig.hall, dispute)
-    rig.pages.http.request("PUT", f"{rig.pages.url}/_control/disputes/{dispute}", json={"status": "lost"})
+    rig.move_dispute(dispute, "lost")
     return Difference("dispute_state", number, dispute, payment, put_right=True)
 
 
