@@ -51,7 +51,8 @@ def _checked_in(case: Case, shipment: Shipment) -> bool:
     """A clerk has opened the envelope: the first receipt since this order, and before the next one."""
     later = [s.requested_at for s in case.attempts(Leg.PICKUP) if s.attempt > shipment.attempt]
     since = [receipt.at for receipt in case.receipts if receipt.at >= shipment.requested_at]
-    return bool(since and shipment.left_at) and (not later or since[0] < later[0])
+    came = shipment.booked and shipment.state not in ("refused", "cancelled", "returned")
+    return bool(since and came) and (not later or since[0] < later[0])
 
 
 def originals(case: Case) -> dict[str, Whereabouts]:
