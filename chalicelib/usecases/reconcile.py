@@ -261,14 +261,14 @@ class _Day:
         return case
 
     def _record(self, number: str, case: Case | None, charge: StatementItem) -> tuple[Case | None, Payment | None]:
-        """A payment that its case does not know: its webhook may be lost, for its checkout tells of it."""
+        """A payment that its case does not know. If only its webhook was lost, its checkout tells whose it is."""
         owner = self._owners.get(charge.payment, "")
-        checkout = self._paid.get(charge.payment)
-        if checkout and not owner:
-            owner = parse_case_number(checkout.case) or ""
-            seen = self._fetch(owner, checkout.id)
-            owner = owner if _payment(seen, charge.payment) else ""
-            if seen and owner == number:
+        checkout = None if owner else self._checkout_of(case, charge.payment)
+        loaded = self._load(parse_case_number(checkout.case) or "") if checkout else None
+        if checkout and loaded:
+            owner, paid = loaded.case.number, checkout
+            seen = execute(self._hall, owner, lambda _: money.record_of(self._hall, paid), loaded=loaded)
+            if owner == number:
                 self._tell("payment_unrecorded", number, charge, put_right=True)
                 return seen, _payment(seen, charge.payment)
         if owner not in ("", number):
@@ -277,13 +277,12 @@ class _Day:
             self._tell("payment_unknown", number, charge)
         return case, None
 
-    def _fetch(self, number: str, checkout: str) -> Case | None:
-        """Record a checkout as the provider shows it; the case as it is then, None when there is no such case."""
-        loaded = self._load(number)
-        if loaded is None:
-            return None
-        seen = self._hall.payments.checkout(checkout)
-        return execute(self._hall, number, lambda _: money.record_of(self._hall, seen), loaded=loaded)
+    def _checkout_of(self, case: Case | None, payment: str) -> ports.Checkout | None:
+        """The checkout that a payment came by: on the statement, or one of the case's own from the day before."""
+        listed = self._paid.get(payment)
+        own = (checkout.id for checkout in case.checkouts if checkout.state != "paid") if case else ()
+        asked = map(self._asked, [listed.id] if listed else own)
+        return next((checkout for checkout in asked if checkout and checkout.payment == payment), None)
 
     def _amounts(self, case: Case, known: Payment, seen: StatementItem) -> None:
         ours = Money(known.amount, case.service.currency)
@@ -305,16 +304,16 @@ class _Day:
 
     def _paid_elsewhen(self, case: Case, entry: Entry) -> None:
         known = _payment(case, entry.payment)
-        seen = self._asked(known) if known else None
+        seen = self._asked(known.checkout) if known else None
         if known is None or seen is None or seen.payment != known.id:
             self._tell("payment_missing", case.number, entry)
         else:
             item = StatementItem(seen.id, case.number, seen.payment, seen.amount, seen.state, entry.at)
             self._amounts(case, known, item)
 
-    def _asked(self, known: Payment) -> ports.Checkout | None:
+    def _asked(self, checkout: str) -> ports.Checkout | None:
         with suppress(VendorRejected):
-            return self._hall.payments.checkout(known.checkout)
+            return self._hall.payments.checkout(checkout)
         return None
 
     # --- refunds ---
@@ -394,8 +393,12 @@ class _Day:
         """Nobody shall pay for a case that is paid or has ended."""
         if case is None or checkout.state != "open" or not (case.ending or case.settled_at):
             return case
-        after = self._hall.payments.expire_checkout(checkout.id)
-        self._tell("checkout_open", case.number, checkout, put_right=after.state != "open")
+        try:
+            after = self._hall.payments.expire_checkout(checkout.id)
+        except VendorRejected:
+            self._tell("checkout_open", case.number, checkout)
+            return case
+        self._tell("checkout_open", case.number, checkout, put_right=True)
         return execute(self._hall, case.number, lambda _: money.record_of(self._hall, after))
 
 

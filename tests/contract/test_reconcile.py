@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.domain import commands as c
 from chalicelib.domain.case import Case
-from chalicelib.ports import VendorTemporary
+from chalicelib.ports import VendorRejected, VendorTemporary
 from chalicelib.usecases.execute import execute, load
 from chalicelib.usecases.payment import follow_dispute, follow_refunds, refund_key
 from chalicelib.usecases.reconcile import Difference, Report, Side, find_report, reconcile
@@ -400,6 +400,22 @@ def test_what_the_hall_can_put_right_it_does_and_says_so(rig: Rig) -> None:
     again = rig.reconcile()
     assert again.differences == report.differences  # what an earlier run put right stays named
     assert find_report(rig.hall, DAY) == again
+
+
+def test_a_payment_by_a_checkout_of_the_evening_before_is_recorded_too(rig: Rig) -> None:
+    rig.hall.clock.now = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)  # seven in the evening
+    number = rig.apply_for()
+    rig.hall.clock.now = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)  # one in the night
+    rig.pages.use(rig.case(number).checkouts[0].id, "paid")
+    (found,) = rig.reconcile(DAY + timedelta(days=1)).differences
+    assert (found.kind, found.case, found.put_right) == ("payment_unrecorded", number, True)
+    assert rig.case(number).payment is not None
+
+
+def test_a_checkout_that_can_not_be_closed_is_left_to_a_person(rig: Rig) -> None:
+    planted = a_checkout_of_an_ended_case(rig)
+    rig.hall.payments = Faulty(rig.hall.payments, "expire_checkout", always(VendorRejected("stripe", "no")))  # type: ignore[assignment]
+    assert named_by(rig.reconcile().open) == {replace(planted, put_right=False)}
 
 
 def test_a_difference_tells_what_each_side_says(rig: Rig) -> None:
