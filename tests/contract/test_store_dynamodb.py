@@ -64,6 +64,18 @@ def _indexes(indexes: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
 # --- what it costs
 
 
+@pytest.mark.parametrize("order", [(models.ViewItem, models.LedgerItem), (models.LedgerItem, models.ViewItem)])
+def test_whichever_of_two_models_comes_first_to_their_table_its_indexes_are_known(
+    order: tuple[Any, ...], aws_credentials: None
+) -> None:
+    connection = tables.connect(region=REGION, host="http://127.0.0.1:9")
+    for model in order:
+        tables.bind(model, "Shared", connection)
+    assert all(
+        connection.get_meta_table("Shared").has_index_name(index) for index in ("queue", "overview", "attention")
+    )
+
+
 def test_a_submission_is_one_transaction_and_no_read(dynamo: DynamoStore) -> None:
     log = dynamo.case_log()
     with count_requests(dynamo.connection) as counted:

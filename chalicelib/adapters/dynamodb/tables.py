@@ -101,9 +101,15 @@ def bind(model: type[M], table: str, connection: Connection) -> type[M]:
 
 
 def _knowing(connection: Connection, meta_table: Any) -> Connection:
-    if meta_table.table_name not in connection._tables:
-        connection.add_meta_table(meta_table)
+    """Several models may lie in one table: the connection goes by the one that knows its indexes, whoever was first."""
+    known = connection._tables.get(meta_table.table_name)
+    if known is None or len(_indexes(meta_table)) > len(_indexes(known)):
+        connection._tables[meta_table.table_name] = meta_table
     return connection
+
+
+def _indexes(meta_table: Any) -> Sequence[Any]:
+    return meta_table.data.get("GlobalSecondaryIndexes") or ()
 
 
 def new_writer() -> str:
