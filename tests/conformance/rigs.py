@@ -36,6 +36,7 @@ from chalicelib.ports import (
     Party,
     Reply,
     Shipment,
+    VendorTemporary,
     VendorUnknown,
     Window,
 )
@@ -420,7 +421,10 @@ class HangingUp(Http):
         address = urlsplit(url)
         kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
         with closing(kind(address.hostname or "", address.port, timeout=LONGEST_WAIT_S)) as connection:
-            connection.request(method, address.path, body, dict(headers))
+            try:
+                connection.request(method, address.path, body, dict(headers))
+            except OSError as fault:
+                raise VendorTemporary(self._vendor, "no_connection") from fault
         raise self.doubt("hung_up", changes=changes)
 
 
