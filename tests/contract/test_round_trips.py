@@ -100,6 +100,7 @@ def test_an_upload_costs_a_form_two_reads_and_one_put(api: Api, requests: Counte
 
 def test_tracking_is_one_query_and_a_forged_code_none(api: Api, requests: Counter[str]) -> None:
     case = opened(api)
+    api.hall.clock.advance(FRESH)  # how vendors are is not known any more, and not asked: it waits for none
     requests.clear()
     assert api.get(f"/v1/track/{case['tracking']}").status == 200
     assert requests == {"Query": 1}
@@ -110,6 +111,7 @@ def test_tracking_is_one_query_and_a_forged_code_none(api: Api, requests: Counte
 
 def test_the_tracking_page_is_one_query(api: Api, requests: Counter[str]) -> None:
     case = opened(api)
+    api.hall.clock.advance(FRESH)
     requests.clear()
     assert api.get(f"/t/{case['tracking']}").status == 200
     assert requests == {"Query": 1}
@@ -243,6 +245,14 @@ def test_to_relay_a_commit_with_money_is_one_request_more_for_the_books(api: Api
     assert call_relay(api.hall, [commit_record(case["case"], paid)]) == []
     assert requests["BatchWriteItem"] == 1
     assert sum(requests.values()) == 5
+
+
+def test_the_books_are_read_by_one_query_for_each_day(api: Api, requests: Counter[str]) -> None:
+    api.paid(RESIDENCE)
+    token = api.supervisor
+    requests.clear()
+    assert api.get("/v1/desk/reports/ledger.csv?from=2026-11-22&to=2026-11-24", token).status == 200
+    assert requests == {"Query": 3}
 
 
 def test_a_step_takes_a_lease_reads_the_case_writes_it_and_gives_the_lease_back(
