@@ -341,15 +341,15 @@ def message(found: InboxMessage, zone: tzinfo) -> Json:
 def vendor(found: outages.Vendor, zone: tzinfo, language: str) -> Json:
     """A vendor's health, and what it means in words."""
     circuit = found.circuit
-    since, retry_at = (at and instant(at, zone) for at in (circuit.since, circuit.retry_at))
+    times = {"since": circuit.since, "retry_at": circuit.retry_at}
+    words = {name: at and f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for name, at in times.items()}
     return {
         "vendor": found.code,
         "state": found.state.value,
-        "text": text(f"vendor.{found.state}", language, since=since, retry_at=retry_at, error=circuit.error),
+        "text": text(f"vendor.{found.state}", language, error=circuit.error, **words),
         "failures": circuit.failures,
         "error": circuit.error,
-        "since": since,
-        "retry_at": retry_at,
+        **{name: at and instant(at, zone) for name, at in times.items()},
     }
 
 

@@ -156,9 +156,8 @@ def test_an_outage_is_told_with_its_beginning_its_cause_and_when_it_is_tried_aga
         "vendor": COURIER, "state": "open", "text": "", "failures": FAILURES, "error": "http_502",
         "since": "2026-11-23T10:00:00+08:00", "retry_at": "",
     }  # fmt: skip
-    assert "2026-11-23T10:00:00+08:00" in down["text"]
-    assert down["retry_at"] in down["text"]
-    assert "http_502" in down["text"]
+    assert down["text"].startswith("Has not answered since 2026-11-23 10:00 (last: http_502).")
+    assert down["retry_at"] in (f"2026-11-23T10:00:{second}+08:00" for second in range(15, 31))
     api.hall.clock.advance(FIRST_PAUSE)
     assert api.get("/v1/desk/vendors", api.clerk).json["vendors"][1]["state"] == "half_open"
     bring_back(api.hall, COURIER)
