@@ -57,6 +57,11 @@ class Refund:
         return self.state == "failed" and not self.vendor
 
     @property
+    def over(self) -> bool:
+        """Nothing that the provider may still say can change it."""
+        return self.state == "settled" or (self.state == "failed" and not self.never_made)
+
+    @property
     def given_back(self) -> bool:
         return self.state in ("done", "settled")
 

@@ -19,6 +19,7 @@ from chalicelib.domain.service import Leg
 
 ASK_CHECKOUT_AFTER = timedelta(minutes=5)  # the webhook should have come by then
 ASK_REFUND_AFTER = timedelta(days=1)
+ASK_DISPUTE_AFTER = timedelta(days=1)
 # A worker that was about to order is given time to finish (its Lambda's limit) before its order is taken back.
 CANCEL_AFTER = timedelta(minutes=3)
 
@@ -33,6 +34,7 @@ class Kind(StrEnum):
     ASK_COURIER = "ask_courier"
     REFUND = "refund"
     ASK_REFUND = "ask_refund"
+    ASK_DISPUTE = "ask_dispute"
     ISSUE = "issue"
     NOTIFY = "notify"
     TURN_LIGHT = "turn_light"
@@ -95,6 +97,9 @@ def _refunds(case: Case) -> Iterator[Step]:
             yield Step(Kind.REFUND, str(refund.number), case.ended_at or paid.at)
         elif refund.state == "sent" and refund.sent_at:
             yield Step(Kind.ASK_REFUND, str(refund.number), refund.sent_at + ASK_REFUND_AFTER)
+    for dispute in case.disputes:
+        if dispute.open:
+            yield Step(Kind.ASK_DISPUTE, dispute.id, dispute.at + ASK_DISPUTE_AFTER)
 
 
 def _couriers(case: Case) -> Iterator[Step]:

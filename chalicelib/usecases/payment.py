@@ -125,6 +125,11 @@ def ask_refund(hall: Hall, loaded: Loaded, subject: str) -> None:
     _follow(hall, loaded.case.number, _refund(loaded.case, subject))
 
 
+def ask_dispute(hall: Hall, loaded: Loaded, subject: str) -> None:  # noqa: ARG001 - as every step
+    """A bank takes weeks to decide, and its word may get lost: ask how a dispute stands."""
+    follow_dispute(hall, subject)
+
+
 def follow_refunds(hall: Hall, number: str) -> Case:
     """Something happened to the money of a case: see what became of each of its refunds; the case as it is then.
 
@@ -133,7 +138,7 @@ def follow_refunds(hall: Hall, number: str) -> Case:
     """
     case = load(hall, number).case
     for known in case.refunds:
-        if known.state != "settled":
+        if not known.over:
             case = _follow(hall, number, known)
     return case
 

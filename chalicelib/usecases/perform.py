@@ -101,6 +101,7 @@ _WORK: dict[Kind, Callable[[Hall, Loaded, str], str | None]] = {
     Kind.LAPSE: payment.lapse,
     Kind.REFUND: payment.refund,
     Kind.ASK_REFUND: payment.ask_refund,
+    Kind.ASK_DISPUTE: payment.ask_dispute,
     Kind.ORDER_COURIER: shipping.order_courier,
     Kind.CANCEL_COURIER: shipping.cancel_courier,
     Kind.ASK_COURIER: shipping.ask_courier,

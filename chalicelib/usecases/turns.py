@@ -18,9 +18,10 @@ from chalicelib.usecases.vendors import PAYMENTS
 EVERY = timedelta(minutes=5)  # a run of the sweep: SweepSchedule in infra/aws/resources.yaml
 CROWD = 1000  # cases that come back in one run, of all that wait for one vendor
 
-OF_PAYMENTS = frozenset({Kind.ASK_CHECKOUT, Kind.EXPIRE_CHECKOUT, Kind.REFUND, Kind.ASK_REFUND})
+OF_PAYMENTS = frozenset({Kind.ASK_CHECKOUT, Kind.EXPIRE_CHECKOUT, Kind.REFUND, Kind.ASK_REFUND, Kind.ASK_DISPUTE})
 OF_COURIERS = frozenset({Kind.ORDER_COURIER, Kind.CANCEL_COURIER, Kind.ASK_COURIER})
-ASKING = frozenset({Kind.ASK_CHECKOUT, Kind.ASK_REFUND, Kind.ASK_COURIER})  # that change nothing at the vendor's
+# These change nothing at the vendor's.
+ASKING = frozenset({Kind.ASK_CHECKOUT, Kind.ASK_REFUND, Kind.ASK_DISPUTE, Kind.ASK_COURIER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,6 +291,11 @@ def _outcome(book: Book, step: Step) -> list[tuple[type[c.Command], dict[str, An
             return [(c.RecordRefund, {"refund": int(subject), "vendor": "re", "state": "pending"})]
         case Kind.ASK_REFUND:
             return [(c.RecordRefund, {"refund": int(subject), "vendor": "re", "state": "succeeded"})]
+        case Kind.ASK_DISPUTE:
+            known = case.dispute(subject)
+            assert known
+            told = {"dispute": subject, "payment": known.payment, "amount": known.amount, "currency": "cny"}
+            return [(c.RecordDispute, {**told, "state": "won", "code": known.code, "respond_by": None})]
         case Kind.ISSUE:
             number = f"{subject}-{len(case.certificates)}"
             return [(c.RecordCertificate, {"task": subject, "number": number, "digest": "", "valid_until": None})]

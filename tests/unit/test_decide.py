@@ -307,8 +307,20 @@ def test_nothing_of_a_disputed_payment_is_given_back(state: str) -> None:
     book = owing_a_refund()
     dispute(book, state)
     assert owed(book) == []
+    book.pass_time(days=1)
+    assert owed(book) == [(Kind.ASK_DISPUTE, "du_1")]
     dispute(book, "won")
     assert owed(book) == [(Kind.REFUND, "1")]
+
+
+def test_an_open_dispute_is_asked_after_for_its_webhook_may_be_lost() -> None:
+    book = Book.open().to_delivered()
+    dispute(book, "needs_response")
+    assert (Kind.ASK_DISPUTE, "du_1") not in owed(book)
+    book.pass_time(days=1)
+    assert (Kind.ASK_DISPUTE, "du_1") in owed(book)
+    dispute(book, "closed")
+    assert (Kind.ASK_DISPUTE, "du_1") not in owed(book)
 
 
 def test_what_a_lost_dispute_has_taken_is_not_owed_any_more() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from chalicelib.domain.due import Kind
 from chalicelib.domain.money import Money
+from chalicelib.usecases.payment import follow_dispute
 from chalicelib.usecases.perform import perform
 from tests.api import LICENCE, LICENCE_ANSWERS, RESIDENCE, RESIDENCE_ANSWERS
 from tests.files import document, picture
@@ -103,6 +104,15 @@ def _ask_refund(way: Way) -> None:
     way.hall.clock.advance(timedelta(days=2))
 
 
+def _ask_dispute(way: Way) -> None:
+    """The bank has decided, and nobody has told the hall."""
+    _paid(way)
+    dispute = way.hall.payments.open_dispute("pi_cs_1").id
+    follow_dispute(way.hall, dispute)
+    way.hall.payments.move_dispute(dispute, "won")
+    way.hall.clock.advance(timedelta(days=2))
+
+
 def _issue(way: Way) -> None:
     _paid(way)
     way.decide("verify-residence")
@@ -134,6 +144,7 @@ _OWING: Mapping[Kind, Callable[[Way], None]] = {
     Kind.ASK_COURIER: _ask_courier,
     Kind.REFUND: _refund,
     Kind.ASK_REFUND: _ask_refund,
+    Kind.ASK_DISPUTE: _ask_dispute,
     Kind.ISSUE: _issue,
     Kind.NOTIFY: _notify,
     Kind.TURN_LIGHT: _late,
