@@ -13,6 +13,7 @@ from chalicelib.adapters.dynamodb.case_log import DynamoCaseLog
 from chalicelib.adapters.dynamodb.tables import connect
 from infra.local import cloud
 from infra.local.demo import NUDGE, Walk
+from infra.local.deployment import WORKERS
 from tests.e2e.halls import PATIENCE_S, Hall
 
 Item = dict[str, Any]
@@ -61,14 +62,19 @@ class Backstage:
     @contextmanager
     def set_up(self, name: str, **settings: str) -> Iterator[None]:
         """Other settings for a function, as an operator would change them."""
-        variables = self._functions.get_function_configuration(FunctionName=self.stack[name])["Environment"][
-            "Variables"
-        ]
-        self._configure(name, variables | settings)
+        variables = self._variables(name)
+        with self.cut_off(name):
+            self._wake(name)
+            self._configure(name, variables | settings)
         try:
             yield
         finally:
             self._configure(name, variables)
+
+    def _wake(self, name: str) -> None:
+        """Let workers that are just starting finish: the emulator would leave them the settings of before."""
+        with ThreadPoolExecutor(WORKERS) as calls:
+            list(calls.map(lambda _: self.invoke(name, {"Records": []}), range(WORKERS)))
 
     def _configure(self, name: str, variables: Mapping[str, str]) -> None:
         function = self.stack[name]
