@@ -484,6 +484,21 @@ class Case:
     def last_shipment(self, leg: Leg) -> Shipment | None:
         return next(iter(reversed(self.attempts(leg))), None)
 
+    def current(self, leg: Leg) -> Shipment | None:
+        """The shipment that counts for a leg: one that a courier has taken, or has brought; else the last ordered.
+
+        A courier that was thought refused or called off may come after all, when the next one is ordered already.
+        """
+        taken = [s for s in self.attempts(leg) if s.left_at and self._still_counts(s)]
+        return taken[-1] if taken else self.last_shipment(leg)
+
+    def _still_counts(self, shipment: Shipment) -> bool:
+        if shipment.leg is Leg.PICKUP:
+            opened = any(receipt.at >= shipment.requested_at for receipt in self.receipts)
+            return not opened and (not shipment.failed or shipment.found == "delivered")
+        packed = self.packing is not None and self.packing.leg is shipment.leg
+        return packed and not shipment.failed and shipment in self.tries(shipment.leg)
+
     def shipment(self, leg: str, attempt: int) -> Shipment | None:
         return next((s for s in self.shipments if s.key == (leg, attempt)), None)
 
@@ -520,7 +535,7 @@ class Case:
 
     def address_doubted(self, leg: Leg) -> bool:
         """The applicant should be asked where the courier has to ring, and has not been since it was last tried."""
-        last = self.last_shipment(leg)
+        last = self.current(leg)
         if last is None or (self.ending and leg is not Leg.RETURN) or last.state == "delivered":
             return False
         if leg is Leg.PICKUP and (last.left_at or self.originals_complete):
@@ -533,8 +548,10 @@ class Case:
         """No courier comes for the originals until the applicant has chosen another window."""
         if self.ending or not self.service.pickup or self.originals_complete:
             return False
-        last = self.last_shipment(Leg.PICKUP)
+        last = self.current(Leg.PICKUP)
         if last is None or (last.left_at and not last.failed):
+            return False
+        if last.found == "delivered":
             return False
         if last.lost_at:
             return self.window_chosen_at is None or self.window_chosen_at <= last.lost_at
@@ -567,7 +584,7 @@ class Case:
         """When the result was at the door; when it was ready, where nobody has to bring it."""
         if not self.service.delivery:
             return self.handed_over_at
-        shipment = self.last_shipment(Leg.DELIVERY)
+        shipment = self.current(Leg.DELIVERY)
         if shipment is None or shipment.state != "delivered":
             return None
         return next(move.at for move in shipments.standing(shipment.moves) if move.state == "delivered")

@@ -103,7 +103,7 @@ def _reschedule(case: Case, command: c.Reschedule) -> Events:
         raise Conflict("case_ended")
     if not case.service.pickup:
         raise Conflict("no_pickup")
-    last = case.last_shipment(Leg.PICKUP)
+    last = case.current(Leg.PICKUP)
     waiting = case.receipts and case.missing_originals
     if case.originals_complete or (last and last.left_at and not last.failed and not waiting):
         raise Conflict("already_picked_up")
@@ -536,7 +536,7 @@ def may_close(case: Case) -> bool:
         return False
     if not case.service.delivery:
         return not case.returnable_at_hall
-    last = case.last_shipment(Leg.DELIVERY)
+    last = case.current(Leg.DELIVERY)
     return last is not None and last.state == "delivered"
 
 

@@ -137,8 +137,10 @@ def unwanted(case: Case, shipment: Shipment) -> bool:
 
 def _superseded(case: Case, shipment: Shipment) -> bool:
     """One that was thought refused or called off comes after all: one courier is enough."""
-    others = [s for s in case.attempts(shipment.leg) if s.live and s.key != shipment.key]
-    return any(other.left_at or other.attempt > shipment.attempt for other in others)
+    current = case.current(shipment.leg)
+    if current and current.left_at and current.key != shipment.key and not current.failed:
+        return True
+    return any(other.live and other.attempt > shipment.attempt for other in case.attempts(shipment.leg))
 
 
 def _unwanted_since(case: Case) -> datetime:
@@ -157,12 +159,12 @@ def _pickup_owed_since(case: Case) -> datetime | None:
     ready = case.service.pickup and not case.ending and case.settled_at and case.pre_checked and case.files_in_order
     if not ready or case.originals_complete or case.window_chosen_at is None or case.address_open(Leg.PICKUP):
         return None
-    last = case.last_shipment(Leg.PICKUP)
+    last = case.current(Leg.PICKUP)
     if last is None:
         checked = [case.files_checked_at, *(task.decided_at for task in case.tasks)]
         return max([case.settled_at, *(at for at in checked if at)]) if case.settled_at else None
     if last.lost_at:
-        return None if case.window_wanted else case.window_chosen_at
+        return None if case.window_wanted or last.found == "delivered" else case.window_chosen_at
     if last.failed:
         return _retry_since(case, Leg.PICKUP)
     # The last envelope came, but not all was in it: the applicant chooses a window for the rest, and one courier comes.

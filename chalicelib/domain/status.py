@@ -26,14 +26,14 @@ def status(case: Case) -> str:
 
 
 def _pickup_status(case: Case) -> str:
-    last = case.last_shipment(Leg.PICKUP)
+    last = case.current(Leg.PICKUP)
     if last is None or last.failed or last.left_at is None:
         return "awaiting_pickup"
     return "awaiting_originals_check" if last.state == "delivered" else "pickup_under_way"
 
 
 def _delivery_status(case: Case) -> str:
-    last = case.last_shipment(Leg.DELIVERY)
+    last = case.current(Leg.DELIVERY)
     if last is None or last.failed or last.left_at is None:
         return "awaiting_dispatch"
     return "delivered" if last.state == "delivered" else "delivery_under_way"
@@ -76,7 +76,7 @@ def _stops(case: Case) -> Iterator[tuple[str, datetime | None]]:
         yield "originals", case.receipts[-1].at if case.originals_complete else None
     yield "review", _decided_at(case, Stage.REVIEW)
     if service.delivery:
-        last = case.last_shipment(Leg.DELIVERY)
+        last = case.current(Leg.DELIVERY)
         yield "dispatch", last.left_at if last and not last.failed else None
         yield "delivery", case.brought_at
     yield "closed", case.ended_at if case.ending == "closed" else None
@@ -107,7 +107,7 @@ TROUBLES = (
 def trouble(case: Case) -> Trouble | None:
     """What the applicant has to know of papers that do not come along as they should; None when all is well."""
     for leg in reversed(Leg):
-        last = case.last_shipment(leg)
+        last = case.current(leg)
         code = _trouble(case, last) if last else ""
         if last and code:
             vain = [s for s in case.tries(leg) if s.in_vain] if code == "pickup_failed" else []
@@ -161,7 +161,7 @@ def _actions(case: Case) -> Iterator[str]:
         yield "pay"
     if correction and correction.by_form:
         yield "correct"
-    last = case.last_shipment(Leg.PICKUP)
+    last = case.current(Leg.PICKUP)
     missing = bool(case.receipts) and bool(case.missing_originals)
     to_come = missing or last is None or not last.left_at or last.failed
     if case.service.pickup and not case.originals_complete and to_come:

@@ -44,7 +44,7 @@ def _tasks(case: Case, now: datetime) -> Iterator[Item]:
 
 
 def _paper(case: Case, now: datetime) -> Iterator[Item]:
-    pickup = case.last_shipment(Leg.PICKUP)
+    pickup = case.current(Leg.PICKUP)
     if pickup and "delivered" in (pickup.state, pickup.found) and not _receipt_since(case, pickup.requested_at):
         yield _front(case, "originals", "awaiting_originals_check", now)
     closed = case.ending == "closed"  # what is still here then was in a lost parcel that has turned up
@@ -84,7 +84,7 @@ def _trouble(case: Case, now: datetime) -> Iterator[Item]:
             due = dispute.respond_by or dispute.at
             yield Item(f"dispute#{dispute.id}", SUPERVISION, "dispute_needs_response", "", due, "red")
     for leg in Leg:
-        last = case.last_shipment(leg)
+        last = case.current(leg)
         state = _state_of_trouble(case, leg, last) if last else ""
         if last and state:
             room = FRONT if state == "parcel_lost" else SUPERVISION

@@ -90,7 +90,7 @@ def certificate_state(case: Case, certificate: IssuedCertificate, today: date) -
         return "revoked"
     if certificate.valid_until and today > certificate.valid_until:
         return "expired"
-    delivery = case.last_shipment(Leg.DELIVERY)
+    delivery = case.current(Leg.DELIVERY)
     brought = not case.service.delivery or (delivery is not None and delivery.state == "delivered")
     return "valid" if brought else "in_delivery"
 

@@ -96,7 +96,7 @@ def pickup_due(case: Case) -> bool:
 
 def booked(case: Case, language: str) -> str:
     """The window in which the courier comes, in words; "" for none."""
-    last = case.last_shipment(Leg.PICKUP)
+    last = case.current(Leg.PICKUP)
     window = last.window if last and last.live and last.window else case.window
     if not window or case.window_wanted:
         return ""

@@ -290,6 +290,36 @@ def test_two_couriers_at_once_are_one_too_many() -> None:
     assert owed(book) == [(Kind.CANCEL_COURIER, "pickup-2")]
 
 
+def test_an_envelope_that_the_first_courier_brings_after_all_is_the_one_that_counts() -> None:
+    book = ready()
+    refuse(book)
+    order(book)
+    for state in ("picked_up", "delivered"):
+        book.news(Leg.PICKUP, state, 1, courier="ems")
+    assert status(book.case) == "awaiting_originals_check"
+    assert rows(book) == [("front", "awaiting_originals_check")]
+    called_off(book)
+    assert owed(book) == []
+    assert status(book.case) == "awaiting_originals_check"
+    book.receive()
+    assert owed(book) == []
+    assert status(book.case) == "in_review"
+
+
+def test_a_result_that_the_first_courier_brings_after_all_ends_the_case() -> None:
+    book = Book.open().to_approved().issue()
+    book.do(c.Dispatch, by="staff:clerk", contents=("certificate", "originals"))
+    refuse(book, Leg.DELIVERY)
+    order(book, Leg.DELIVERY)
+    for state in ("picked_up", "delivered"):
+        book.news(Leg.DELIVERY, state, 1, courier="ems")
+    called_off(book, Leg.DELIVERY)
+    assert status(book.case) == "delivered"
+    assert rows(book) == []
+    assert owed(book) == [(Kind.CLOSE, "")]
+    assert book.case.brought_at is not None
+
+
 def test_a_withdrawn_case_orders_no_courier_after_one_that_came_in_vain() -> None:
     book = ready()
     order(book)

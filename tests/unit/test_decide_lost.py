@@ -197,7 +197,8 @@ def test_lost_originals_that_turn_up_are_checked_in() -> None:
     book = picked_up()
     lose(book, Leg.PICKUP)
     move(book, Leg.PICKUP, "delivered")
-    assert ("front", "awaiting_originals_check") in rows(book)
+    assert rows(book) == [("front", "awaiting_originals_check")]
+    assert owed(book) == []
     assert places(book) == dict.fromkeys(ALL, Place.HALL)
     book.receive()
     assert status(book.case) == "in_review"
