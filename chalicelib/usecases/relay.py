@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from chalicelib.domain.due import attention_at, due
+from chalicelib.domain.due import agenda
 from chalicelib.domain.worklist import worklist
 from chalicelib.ports import QueueRow
 from chalicelib.usecases import books
@@ -22,12 +22,13 @@ def relay(hall: Hall, number: str, versions: Sequence[int]) -> int:
     loaded = load(hall, number)
     case = loaded.case
     now = hall.now()
-    steps = due(case, now)
+    ahead = agenda(case, now)
+    steps = [step for step in ahead if step.at <= now]
     rows = [
         QueueRow(case.number, item.row, item.room, case.service.id, item.state, item.task, item.due, item.light)
         for item in worklist(case, now)
     ]
-    hall.read_model.save(number, case.version, rows, _next_look(attention_at(case, now), now))
+    hall.read_model.save(number, case.version, rows, _next_look(ahead[0].at if ahead else None, now))
     if steps:
         hall.steps.send(number, steps)
     books.write(hall, loaded, versions)
