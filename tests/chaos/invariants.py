@@ -99,10 +99,12 @@ def _refunds(journey: Journey, case: Case) -> Finding:
     if given != done:
         yield f"the provider gave back {given}, the hall knows of {done}"
     for payment in case.payments:
-        back = sum(refund.amount for refund in case.refunds if refund.payment == payment.id and refund.state != "void")
-        back += _lost(journey, payment.id)
-        if back > payment.amount or (payment.surplus and back < payment.amount):
-            yield f"{back} of {payment.amount} goes back of {payment.id}"
+        refunds = [refund for refund in case.refunds if refund.payment == payment.id and refund.state != "void"]
+        owed, lost = sum(refund.amount for refund in refunds), _lost(journey, payment.id)
+        # What a person has paid back by other means a bank may take back once more: no rule book can help that.
+        taken = sum(refund.amount for refund in refunds if refund.state == "done") + lost
+        if max(owed, taken) > payment.amount or (payment.surplus and owed + lost < payment.amount):
+            yield f"{owed} of {payment.amount} goes back of {payment.id}, and {lost} was lost to disputes"
     for refund in case.refunds:
         if refund.state not in ("done", "settled", "void"):
             yield f"refund {refund.number} is {refund.state}"

@@ -88,6 +88,8 @@ class Person:
         self.never_pays = dice.chance(0.05)
         self.declined = dice.choice((0, 0, 0, 1, 2))
         self.pays_twice = dice.chance(0.15)
+        self.pages: list[str] = []  # that the hall has shown
+        self.payments = 0
         self.away = dice.chance(0.1)
         if self.away:
             self.act(Deed.WAITED)
@@ -186,18 +188,23 @@ class Person:
     def _pay(self) -> None:
         bank = self.bank
         page = open_checkout(self.seen, self.number).rsplit("/", 1)[-1]
+        self.pages.append(page)
         if self.declined:
             self.declined -= 1
             self.act(Deed.DECLINED)
             bank.decline(page)
-        elif self.world.dice.strikes(Fault.PAYMENT_SLOW):
-            self.act(Deed.PAID_SLOWLY)
-            bank.pay_slowly(page)
+            return
+        if self.world.dice.strikes(Fault.PAYMENT_SLOW):
+            if bank.pay_slowly(page):
+                self._paid(Deed.PAID_SLOWLY)
         elif bank.pay_now(page):
-            self.act(Deed.PAID)
-        others = [c.id for c in bank.checkouts.values() if (c.case, c.state) == (self.number, "open") and c.id != page]
-        if self.pays_twice and others and bank.pay_now(others[0]):
-            self.act(Deed.PAID_TWICE)
+            self._paid(Deed.PAID)
+        if self.pays_twice and any(bank.pay_now(other) for other in self.pages):  # also a page from yesterday
+            self._paid(Deed.PAID)
+
+    def _paid(self, deed: Deed) -> None:
+        self.payments += 1
+        self.act(deed if self.payments == 1 else Deed.PAID_TWICE)
 
     def _withdraw(self) -> None:
         self.withdraws_at = None

@@ -158,8 +158,7 @@ class Seen:
         value = getattr(self._hall, name)
         troubles = PORTS.get(name)
         seen = Port(value, troubles, self._outages(name), self._world) if troubles else value
-        if name != "now":
-            setattr(self, name, seen)
+        setattr(self, name, seen)
         return seen
 
     def courier(self, code: str) -> GuardedCourier:
