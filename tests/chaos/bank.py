@@ -101,7 +101,7 @@ class Bank(MemoryPayments):
         self._under_way.add(id)
         self._world.tell("applicant pays slowly", id)
         self._tell("checkout.session.completed", self.checkouts[id])
-        self._world.after(self._world.dice.hours(5, 220), partial(self._arrive, id))
+        self._world.after(self._world.dice.hours(5, 100), partial(self._arrive, id))
         return True
 
     def _arrive(self, id: str) -> None:

@@ -127,7 +127,9 @@ class Port:
     def _before(self, changes: bool) -> None:
         self._world.between_calls()
         troubles, dice = self._troubles, self._world.dice
-        if troubles.down and not dice.healed and self._outages.cover(self._world.clock.now):
+        if dice.healed:
+            return
+        if troubles.down and self._outages.cover(self._world.clock.now):
             dice.count(troubles.down)
             raise VendorTemporary(troubles.code, "no_connection")
         if dice.strikes(troubles.busy):

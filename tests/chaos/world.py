@@ -121,6 +121,8 @@ class World:
         process = self.processes[-1]
         if process.killed:
             raise Killed
+        if self.dice.healed:
+            return
         if self.dice.strikes(Fault.KILLED):
             process.killed = True
             self.tell("— killed")
