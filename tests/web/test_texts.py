@@ -43,7 +43,7 @@ PUT_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "case.file.": ("awaited", "checking", "clean", "kept"),
     "category.": CATEGORIES,
     "certificate.state.": CERTIFICATE_STATES,
-    "courier.": ("ems", "sf", "open"),
+    "courier.": ("ems", "sf", "kuaidi100", "easypost", "open"),
     "currency.": ("CNY",),
     "error.": tuple(STATUS),
     "guide.before.": ("visits", "forms", "materials", "working_days"),
