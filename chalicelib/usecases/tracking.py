@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from chalicelib.domain.case import Case, IssuedCertificate, Refund
 from chalicelib.domain.commands import Withdraw
-from chalicelib.domain.decide import decide
+from chalicelib.domain.decide import decide, promise_breaks_at
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import RefundOwed
 from chalicelib.domain.numbers import case_of_tracking
@@ -51,7 +51,7 @@ def promise_state(case: Case) -> str:
     if case.promise_broken:
         return "broken"
     if case.handed_over_at:
-        return "kept"
+        return "broken" if promise_breaks_at(case, case.handed_over_at) else "kept"
     if case.ending:
         return "ended"
     if case.settled_at is None:

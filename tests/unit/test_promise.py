@@ -10,6 +10,7 @@ from chalicelib.domain import commands as c
 from chalicelib.domain import events as e
 from chalicelib.domain.due import Kind, due
 from chalicelib.domain.service import Leg
+from chalicelib.usecases.tracking import promise_state
 from tests.cases import Book, service
 
 DUE = datetime.fromisoformat("2026-11-30T16:00:00+00:00")  # paid on Monday: the midnight after the next Monday
@@ -62,6 +63,11 @@ def test_a_result_that_left_too_late_breaks_the_promise_however_late_somebody_lo
     book.pass_time(days=3)
     assert bool(book.do(c.BreakPromise)) is broken
     assert refunds(book) == ([("promise_broken", ("service",))] if broken else [])
+
+
+def test_a_result_that_left_too_late_is_shown_as_a_broken_promise_at_once() -> None:
+    assert promise_state(dispatched(DUE).case) == "broken"
+    assert promise_state(dispatched(DUE - AN_HOUR).case) == "kept"
 
 
 def test_news_that_come_late_count_from_when_it_happened() -> None:

@@ -210,7 +210,7 @@ def test_lines_in_two_currencies_are_refused(pages: Pages) -> None:
     assert error(answer)["param"] == "line_items"
 
 
-@pytest.mark.parametrize("kind", ["checkout/sessions", "payment_intents", "charges", "refunds", "events"])
+@pytest.mark.parametrize("kind", ["checkout/sessions", "payment_intents", "charges", "refunds", "disputes", "events"])
 def test_what_there_is_not_is_a_404(pages: Pages, kind: str) -> None:
     answer = pages.get(f"/v1/{kind}/none")
     assert (answer.status, error(answer)["code"]) == (404, "resource_missing")
@@ -402,6 +402,43 @@ def test_a_refund_settles_one_way_or_the_other(pages: Pages, wanted: object) -> 
 
 def test_a_refund_that_there_is_not_cannot_be_settled(pages: Pages) -> None:
     assert pages.http.request("PUT", f"{pages.url}/_control/refunds/re_1", json={"status": "failed"}).status == 404
+
+
+def opening(pages: Pages, wanted: object) -> urllib3.BaseHTTPResponse:
+    return pages.http.request("POST", f"{pages.url}/_control/disputes", body=json.dumps(wanted))
+
+
+@pytest.mark.parametrize(
+    "change", [{"payment": "pi_none"}, {"amount": 1201}, {"amount": "1200"}, {"amount": True}, {"reason": "whim"}]
+)
+def test_a_dispute_that_no_bank_could_open_is_refused(pages: Pages, change: dict[str, object]) -> None:
+    wanted = {"payment": paid(pages)["payment_intent"], **change}
+    assert opening(pages, wanted).status in (400, 404)
+
+
+@pytest.mark.parametrize("wanted", [[], "x", {}, {"amount": 1}])
+def test_a_dispute_of_nothing_is_refused(pages: Pages, wanted: object) -> None:
+    assert opening(pages, wanted).status == 400
+
+
+def test_a_dispute_takes_the_money_and_shows_on_its_charge(pages: Pages) -> None:
+    payment = paid(pages)["payment_intent"]
+    dispute = opening(pages, {"payment": payment, "amount": 500, "reason": "duplicate"}).json()
+    found = pages.get(f"/v1/disputes?payment_intent={payment}").json()["data"]
+    assert [(one["id"], one["amount"], one["reason"]) for one in found] == [(dispute["id"], 500, "duplicate")]
+    assert pages.get(f"/v1/charges/{dispute['charge']}").json()["disputed"] is True
+    assert error(pages.post("/v1/refunds", f"payment_intent={payment}"))["code"] == "charge_disputed"
+    assert opening(pages, {"payment": payment}).status == 400
+
+
+@pytest.mark.parametrize("body", ["", "[]", '"x"', "{}", '{"status": "nonsense"}'])
+def test_a_dispute_goes_only_ways_that_there_are(pages: Pages, body: str) -> None:
+    dispute = opening(pages, {"payment": paid(pages)["payment_intent"]}).json()["id"]
+    assert pages.http.request("PUT", f"{pages.url}/_control/disputes/{dispute}", body=body).status == 400
+
+
+def test_a_dispute_that_there_is_not_goes_nowhere(pages: Pages) -> None:
+    assert pages.http.request("PUT", f"{pages.url}/_control/disputes/du_1", json={"status": "won"}).status == 404
 
 
 def test_the_program_explains_itself() -> None:
