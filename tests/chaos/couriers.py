@@ -36,6 +36,7 @@ class Doors(Protocol):
     def take_in(self, job: Job) -> None: ...
     def take_back(self, job: Job) -> None: ...
     def lose(self, job: Job) -> None: ...
+    def find(self, job: Job) -> None: ...
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Job:
     waybill: str
     silent: bool  # not one push comes of it
     state: str = "ordered"
+    inside: tuple[str, ...] = ()  # when it was lost
 
     @property
     def case(self) -> str:
@@ -136,7 +138,12 @@ class Depot(MemoryCourier):
         yield dice.hours(0.5, 8)
         yield from self._taken_back(job, "picked_up", "ordered")
         if self._is_lost(job):
-            return
+            if not dice.strikes(Fault.PARCEL_FOUND):
+                return
+            yield dice.hours(20, 24 * 20)
+            self._doors.find(job)
+            job.state = "under_way"
+            self._world.tell(f"{self.code} finds", job.order.number)
         self._say(job, "in_transit")
         yield dice.hours(2, 30)
         for _ in range(2):

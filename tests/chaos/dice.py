@@ -37,6 +37,7 @@ class Fault(StrEnum):
     PARCEL_RETURNED = "parcel returned to the hall"
     PARCEL_LOST = "parcel lost, and said so"
     PARCEL_VANISHED = "parcel lost without a word"
+    PARCEL_FOUND = "lost parcel turns up"
     NEWS_TAKEN_BACK = "courier takes news back"
     WEBHOOK_DROPPED = "payment webhook dropped"
     WEBHOOK_DOUBLED = "payment webhook doubled"
@@ -90,6 +91,7 @@ LEVELS: Mapping[Fault, Sequence[float]] = {
     Fault.PARCEL_RETURNED: RARE,
     Fault.PARCEL_LOST: RARE,
     Fault.PARCEL_VANISHED: RARE,
+    Fault.PARCEL_FOUND: PER_MESSAGE,
     Fault.NEWS_TAKEN_BACK: RARE,
     Fault.WEBHOOK_DROPPED: PER_MESSAGE,
     Fault.WEBHOOK_DOUBLED: PER_MESSAGE,

@@ -157,6 +157,8 @@ def _parcels(journey: Journey, case: Case) -> Finding:
         if place is Place.COURIER:
             yield f"{shipment.order} is still with the courier, says the hall"
         truth = _place(job.state, shipment.leg) if job else (Place.NOWHERE,)
+        if shipment.ending == "lost":
+            truth += (Place.LOST,)  # that it turned up long after nobody may have told
         if place not in truth:
             yield f"{shipment.order} is {place}, says the hall; the courier: {job.state if job else 'unheard of'}"
     for order, job in jobs.items():
@@ -179,13 +181,12 @@ def _place(state: str, leg: Leg) -> tuple[Place, ...]:
 
 def _papers(journey: Journey, case: Case) -> Finding:
     places = journey.people[case.number].papers.places
-    lost_coming = any(shipment.leg is Leg.PICKUP and shipment.ending == "lost" for shipment in case.shipments)
+    written_off = any(shipment.ending == "lost" for shipment in case.shipments)
     for code, where in originals(case).items():
         truth = PLACES.get(places.get(code, DOOR), Place.COURIER)
-        # What was in an envelope that is lost nobody in the hall has seen: all that it waits for counts as lost.
-        if lost_coming and (where.place, truth) == (Place.LOST, Place.APPLICANT):
-            continue
-        if where.place is not truth:
+        # What was in an envelope that never arrived nobody in the hall has seen: all that it waits for counts as lost.
+        # And that a parcel turned up long after, nobody may have told.
+        if where.place is not truth and not (written_off and where.place is Place.LOST):
             yield f"{code} is {truth} in truth, and {where.place} for the hall"
     if case.ending == "closed" and case.service.delivery:
         good = [f"certificate {c.number}" for c in case.certificates if not c.revoked]

@@ -169,7 +169,13 @@ class Journey:
 
     def lose(self, job: Job) -> None:
         papers = self.people[job.case].papers
-        papers.put(papers.at(job.waybill), LOST)
+        job.inside = papers.at(job.waybill)
+        papers.put(job.inside, LOST)
+
+    def find(self, job: Job) -> None:
+        papers = self.people[job.case].papers
+        lost = papers.at(LOST)
+        papers.put([name for each in job.inside for name in (each, f"lost {each}") if name in lost], job.waybill)
 
     def _check_live(self, booked: Job) -> None:
         self.checks["one live order per leg"] += 1

@@ -333,7 +333,11 @@ class Desk:
         kept = {material.code for material in case.service.materials if not material.returned}
         for certificate in case.certificates:
             papers.places.setdefault(f"certificate {certificate.number}", HALL)  # printed here and now
-        inside = [name for name in (*papers.at(HALL), *papers.at("packed")) if name not in kept]
+        inside = [
+            name
+            for name in (*papers.at(HALL), *papers.at("packed"))
+            if name not in kept and not name.startswith("lost ")
+        ]
         contents = [
             *(["certificate"] if any(name.startswith("certificate") for name in inside) else []),
             *(["originals"] if any(not name.startswith("certificate") for name in inside) else []),
@@ -401,7 +405,7 @@ class Desk:
         inside = person.papers.at(job.waybill)
         person.papers.put(inside, HALL)
         listed = [m.code for m in load_service(self.seen, person).materials if m.original]
-        items = [{"material": code, "present": code in inside} for code in listed]
+        items = [{"material": code, "present": bool({code, f"lost {code}"} & set(inside))} for code in listed]
 
         def write_down() -> None:
             desk.receive_originals(self.seen, CLERK, job.case, items, True, None)
