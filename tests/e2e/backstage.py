@@ -63,23 +63,20 @@ class Backstage:
     def set_up(self, name: str, **settings: str) -> Iterator[None]:
         """Other settings for a function, as an operator would change them."""
         variables = self._variables(name)
-        with self.cut_off(name):
-            self._wake(name)
-            self._configure(name, variables | settings)
+        self._configure(name, variables | settings)
         try:
             yield
         finally:
             self._configure(name, variables)
 
-    def _wake(self, name: str) -> None:
-        """Let workers that are just starting finish: the emulator would leave them the settings of before."""
-        with ThreadPoolExecutor(WORKERS) as calls:
-            list(calls.map(lambda _: self.invoke(name, {"Records": []}), range(WORKERS)))
-
     def _configure(self, name: str, variables: Mapping[str, str]) -> None:
+        """While nothing comes to the function: the emulator ends a worker in the middle of its work, and leaves one
+        that is just starting the settings of before."""
         function = self.stack[name]
-        self._functions.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
-        self._functions.get_waiter("function_updated_v2").wait(FunctionName=function)
+        with self.cut_off(name), ThreadPoolExecutor(WORKERS) as calls:
+            list(calls.map(lambda _: self.invoke(name, {"Records": []}), range(WORKERS)))
+            self._functions.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+            self._functions.get_waiter("function_updated_v2").wait(FunctionName=function)
 
     @contextmanager
     def cut_off(self, name: str) -> Iterator[None]:

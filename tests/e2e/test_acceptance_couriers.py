@@ -21,8 +21,8 @@ def test_a_courier_that_the_setting_names_carries_the_whole_way(
     way = walk("business-licence-change")
     with backstage.set_up("PerformName", DOORSTEP_COURIERS=code):
         way.whole_way()
+        check_log(way)
     shipments = {one["leg"]: one["courier"] for one in way.track()["shipments"]}
     assert shipments == {"pickup": code, "delivery": code}
-    check_log(way)
     check_messages(way)
     check_one_of_each(way, backstage)
