@@ -120,9 +120,18 @@ def test_an_order_that_the_courier_booked_but_never_answered_is_one_order(
     check_one_of_each(way, backstage)
 
 
-@pytest.mark.parametrize(("service", "leg"), [(BUSINESS, "pickup"), (RESIDENCE, "delivery")])
+@pytest.mark.parametrize(
+    ("service", "leg", "courier"),
+    [
+        (BUSINESS, "pickup", "ems"),
+        (RESIDENCE, "delivery", "open"),
+        (BUSINESS, "pickup", "easypost"),  # of several calls, and can't be asked by our number
+        pytest.param(BUSINESS, "pickup", "sf", marks=pytest.mark.thorough),
+        pytest.param(RESIDENCE, "delivery", "kuaidi100", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_worker_killed_between_the_couriers_answer_and_its_commit_leaves_one_order(
-    walk: Callable[..., Walk], door: Hall, backstage: Backstage, service: str, leg: str
+    walk: Callable[..., Walk], door: Hall, backstage: Backstage, service: str, leg: str, courier: str
 ) -> None:
     way = walk(service)
     way.submit()
@@ -135,7 +144,7 @@ def test_a_worker_killed_between_the_couriers_answer_and_its_commit_leaves_one_o
             way.dispatch()
         else:
             way.pre_check()
-        assert order_and_die(backstage, way.case, leg) == DIED
+        assert order_and_die(backstage, way.case, leg, courier) == DIED
         booked = [one["order"] for one in door.get(f"{door.addresses['courier']}/waybills")]
         assert booked.count(f"{way.case}-{leg}-1") == 1
         assert logged(way)["CourierRequested"] == 1
@@ -152,10 +161,10 @@ def test_a_worker_killed_between_the_couriers_answer_and_its_commit_leaves_one_o
     check_one_of_each(way, backstage)
 
 
-def order_and_die(backstage: Backstage, case: str, leg: str) -> int:
-    """Exit code of a worker that is killed by the courier's answer."""
+def order_and_die(backstage: Backstage, case: str, leg: str, courier: str) -> int:
+    """Exit code of a worker that is killed by this courier's answer."""
     command = [sys.executable, "-m", "tests.e2e.dying_worker", case, leg, "1"]
-    environment = {**os.environ, **backstage.settings("PerformName")}
+    environment = {**os.environ, **backstage.settings("PerformName"), "DOORSTEP_COURIERS": courier}
     return subprocess.run(command, cwd=ROOT, env=environment, timeout=60, check=False).returncode
 
 
