@@ -23,12 +23,12 @@ from chalicelib.usecases.execute import Busy, load
 from chalicelib.usecases.folds import Folds
 from tests.api import ADDRESS, APPLICANT
 from tests.chaos.journey import Journey
-from tests.chaos.papers import DOOR, HALL, LOST
+from tests.chaos.papers import DOOR, HALL, LOST, PACKED
 from tests.chaos.people import STREETS
 
 AUDITOR = Staff("auditor-1", frozenset({"auditor"}))
 PERSONAL = (APPLICANT["name"], APPLICANT["phone"], APPLICANT["id_number"], ADDRESS["street"], *STREETS)
-PLACES = {DOOR: Place.APPLICANT, HALL: Place.HALL, LOST: Place.LOST}
+PLACES = {DOOR: Place.APPLICANT, HALL: Place.HALL, PACKED: Place.HALL, LOST: Place.LOST}
 Finding = Iterator[str]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-DOOR, HALL, LOST = "door", "hall", "lost"
+DOOR, HALL, PACKED, LOST = "door", "hall", "packed", "lost"
 
 
 @dataclass
@@ -20,7 +20,3 @@ class Papers:
 
     def at(self, place: str) -> tuple[str, ...]:
         return tuple(sorted(name for name, where in self.places.items() if where == place))
-
-    def with_couriers(self) -> tuple[str, ...]:
-        """Waybills of parcels that are under way."""
-        return tuple(sorted({where for where in self.places.values() if where not in (DOOR, HALL, LOST)}))

@@ -23,7 +23,7 @@ from tests.api import ADDRESS, LICENCE, LICENCE_ANSWERS, RESIDENCE_ANSWERS
 from tests.chaos.bank import Bank
 from tests.chaos.couriers import Job
 from tests.chaos.dice import Fault
-from tests.chaos.papers import DOOR, HALL, LOST, Papers
+from tests.chaos.papers import DOOR, HALL, LOST, PACKED, Papers
 from tests.chaos.world import Course, World
 
 PASSING = frozenset({"killed", "unavailable", "case_is_busy", "precondition_failed"})  # a reason to do it once more
@@ -145,7 +145,7 @@ class Person:
     def _look(self) -> None:
         self._awake = False
         case = self._case()
-        if case is None or case.ending:
+        if case is None:
             return
         wanted = self._wants(case)
         if wanted is None:
@@ -168,6 +168,8 @@ class Person:
         """The next thing to do, as a process of the hall."""
         now, healed = self.world.clock.now, self.world.dice.healed
         correction = case.open_correction
+        if case.ending:
+            return ("correct", partial(self._correct, case)) if correction else None  # where its originals are to go
         if self.withdraws_at and self.withdraws_at <= now and not healed and not case.decided:
             return "withdraw", self._withdraw
         if case.settled_at is None:
@@ -334,15 +336,13 @@ class Desk:
         for certificate in case.certificates:
             papers.places.setdefault(f"certificate {certificate.number}", HALL)  # printed here and now
         inside = [
-            name
-            for name in (*papers.at(HALL), *papers.at("packed"))
-            if name not in kept and not name.startswith("lost ")
+            name for name in (*papers.at(HALL), *papers.at(PACKED)) if name not in kept and not name.startswith("lost ")
         ]
         contents = [
             *(["certificate"] if any(name.startswith("certificate") for name in inside) else []),
             *(["originals"] if any(not name.startswith("certificate") for name in inside) else []),
         ]
-        papers.put(inside, "packed")  # whether or not an answer comes
+        papers.put(inside, PACKED)  # whether or not an answer comes
         try:
             desk.dispatch(self.seen, CLERK, number, contents, case.version)
         except DomainError as refusal:
@@ -395,7 +395,7 @@ class Desk:
 
     def hand_over(self, job: Job) -> bool:
         papers = self.people[job.case].papers
-        packed = papers.at("packed")
+        packed = papers.at(PACKED)
         papers.put(packed, job.waybill)
         return bool(packed)
 
