@@ -141,6 +141,7 @@ def decide(call: Call, case: str, task: str) -> Response:
         "already_dispatched",
         "nothing_to_dispatch",
         "wrong_contents",
+        "correction_under_way",
         "precondition_failed",
     ),
 )
