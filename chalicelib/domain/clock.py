@@ -5,13 +5,15 @@ The calendar is handed in: which dates are worked is the country's business, not
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Protocol
 
 DAY = timedelta(days=1)
 
 
-class Calendar(Protocol):
+class Calendar(Hashable, Protocol):
     """The hall's country: its time zone, and which dates are worked (public holidays, swapped weekends)."""
 
     @property
@@ -41,6 +43,7 @@ def working_time(start: datetime, end: datetime, calendar: Calendar) -> timedelt
     return total
 
 
+@lru_cache(maxsize=1024)  # asked again at each look at a case, with the same answer
 def after_working_time(start: datetime, span: timedelta, calendar: Calendar) -> datetime:
     """The instant at which ``span`` of working time has passed since ``start``."""
     at = start.astimezone(calendar.zone)

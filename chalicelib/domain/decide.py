@@ -563,8 +563,10 @@ def promise_breaks_at(case: Case, now: datetime) -> datetime | None:
 
     A result that was handed over too late breaks it too, however soon after that somebody looks.
     """
+    if case.promise_broken or case.standing:
+        return None
     term = case.promise_term(now)
-    if term is None or case.promise_broken or case.standing:
+    if term is None:
         return None
     stopped = case.promise_stopped_at
     return None if stopped and stopped < term.due else term.due
