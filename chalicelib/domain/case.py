@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -316,6 +316,7 @@ class Case:
     shipments: tuple[Shipment, ...] = ()
     no_courier: tuple[tuple[Leg, datetime], ...] = ()  # when all of them had refused a leg
     waits: tuple[Wait, ...] = ()
+    put_off: tuple[Wait, ...] = ()  # from the window in which the courier would have come to the one wished instead
     receipts: tuple[Receipt, ...] = ()
     certificates: tuple[IssuedCertificate, ...] = ()
     packing: Packing | None = None
@@ -621,11 +622,11 @@ class Case:
 
     # --- terms ---
 
-    def term(self, started_at: datetime, working_days: int, now: datetime) -> Term:
-        """A term of working days that counts from the day after ``started_at``."""
+    def term(self, started_at: datetime, working_days: int, now: datetime, besides: Iterable[Wait] = ()) -> Term:
+        """A term of working days that counts from the day after ``started_at``. ``besides`` are pauses of its own."""
         start = clock_start(started_at, self.calendar)
         span = timedelta(days=working_days)
-        stood = self._stood(start, now)
+        stood = self._stood(start, now, besides)
         return Term(
             started_at=started_at,
             span=span,
@@ -639,10 +640,10 @@ class Case:
         """The applicant has something to do; the clock stands meanwhile."""
         return self.open_correction is not None or any(wait.until is None for wait in self.waits)
 
-    def _stood(self, start: datetime, now: datetime) -> timedelta:
+    def _stood(self, start: datetime, now: datetime, besides: Iterable[Wait]) -> timedelta:
         """Working time in which the clock stood, however many reasons there were at once."""
         pauses = [(c.asked_at, c.done_at or now) for c in self.corrections]
-        pauses += [(wait.since, wait.until or now) for wait in self.waits]
+        pauses += [(wait.since, wait.until or now) for wait in (*self.waits, *besides)]
         stood = timedelta()
         for since, until in sorted(pauses):
             stood += working_time(max(since, start), until, self.calendar)
@@ -655,10 +656,10 @@ class Case:
         return self.term(task.started_at, terms.working_days, now)
 
     def promise_term(self, now: datetime) -> Term | None:
-        """The promise, door to door; None before it runs."""
+        """The promise, door to door; None before it runs. It stands while the applicant puts the courier off, too."""
         if self.settled_at is None:
             return None
-        return self.term(self.settled_at, self.service.promise.working_days, now)
+        return self.term(self.settled_at, self.service.promise.working_days, now, self.put_off)
 
 
 def fold_happening(case: Case, key: str, code: str, at: datetime, about: Shipment | None = None) -> Case:

@@ -202,7 +202,19 @@ def _correction_done(case: Case, event: e.Event) -> Case:
 def _pickup_rescheduled(case: Case, event: e.PickupRescheduled) -> Case:
     if case.address_open(Leg.PICKUP):
         case = _correction_done(case, event)  # it is the right address, at another time
-    return replace(case, window=event.window, window_chosen_at=event.at)
+    return replace(_put_off(case, event), window=event.window, window_chosen_at=event.at)
+
+
+def _put_off(case: Case, event: e.PickupRescheduled) -> Case:
+    """A courier that was still to come comes later, as the applicant wishes; or not that much later after all."""
+    before, put_off = case.window, case.put_off
+    if before is None or before.start <= event.at:
+        return case
+    since = before.start
+    if put_off and put_off[-1].until == since:
+        since, put_off = put_off[-1].since, put_off[:-1]
+    later = (Wait(since, event.window.start),) if event.window.start > since else ()
+    return replace(case, put_off=(*put_off, *later))
 
 
 def _courier_requested(case: Case, event: e.CourierRequested) -> Case:

@@ -53,6 +53,35 @@ def test_nothing_else_that_the_hall_or_a_courier_does_stops_the_clock() -> None:
     assert breaks_at(book) == DUE
 
 
+def test_the_clock_stands_while_the_applicant_puts_the_courier_off() -> None:
+    """From Tuesday to Thursday, and then to Friday instead; the pre-check goes on meanwhile."""
+    book = Book.open()
+    book.pay()
+    first, task = breaks_at(book), book.case.tasks[0]
+    pre_check = book.case.task_term(task, book.now).due
+    book.do(c.Reschedule, by="applicant", window=book.window(3))
+    book.do(c.Reschedule, by="applicant", window=book.window(4))
+    assert first == DUE
+    assert breaks_at(book) == DUE + timedelta(days=3, seconds=3)
+    assert book.case.task_term(task, book.now).due == pre_check
+
+
+def test_a_courier_that_is_wished_for_earlier_again_was_not_put_off() -> None:
+    book = Book.open()
+    book.pay()
+    window = book.case.window
+    book.do(c.Reschedule, by="applicant", window=book.window(3))
+    book.do(c.Reschedule, by="applicant", window=window)
+    assert breaks_at(book) == DUE
+
+
+def test_choosing_anew_after_the_courier_did_not_come_stops_nothing() -> None:
+    book = Book.open().to_pickup()
+    book.pass_time(days=2)
+    book.do(c.Reschedule, by="applicant", window=book.window(1))
+    assert breaks_at(book) == DUE
+
+
 @pytest.mark.parametrize(("late", "broken"), [(-AN_HOUR, False), (timedelta(), True), (AN_HOUR, True)])
 def test_a_result_that_left_too_late_breaks_the_promise_however_late_somebody_looks(
     late: timedelta, broken: bool
