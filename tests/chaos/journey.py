@@ -76,7 +76,8 @@ class Journey:
         self.healed_at = start + timedelta(days=dice.choice((2, 5, 9, 14)))
         self.cloud = Cloud(world)
         self.jobs: list[Job] = []
-        self.outages = {name: self._outages(start) for name in (*COURIERS, "payments")}
+        self.outages = {code: self._outages(start, Fault.COURIER_DOWN) for code in COURIERS}
+        self.outages["payments"] = self._outages(start, Fault.PROVIDER_DOWN)
         self.hall = hall = ChaosHall(world, self.cloud)
         hall.vendors = {code: Depot(code, world, self, self.jobs, self._skew()) for code in COURIERS}
         hall.bank = Bank(world, self._skew())
@@ -87,21 +88,20 @@ class Journey:
         self.desk = Desk(world, self.seen, self.people, self.jobs, self._act)
         self._open()
 
-    def _outages(self, start: datetime) -> Outages:
+    def _outages(self, start: datetime, fault: Fault) -> Outages:
         dice, spans = self.dice, []
         for _ in range(3):
-            if dice.chance(dice.rates[Fault.COURIER_DOWN]):
+            if dice.chance(dice.rates[fault]):
                 begin = start + dice.hours(0, 24 * 7)
                 spans.append((begin, begin + dice.hours(1, 30)))
         return Outages(spans)
 
     def _skew(self) -> timedelta:
+        """Most clocks that are off are off by less than webhooks bear."""
         dice = self.dice
         if not dice.strikes(Fault.CLOCK_SKEW):
             return timedelta()
-        return dice.choice((-1, 1)) * dice.choice(
-            (dice.seconds(1, 120), dice.seconds(120, 290), dice.seconds(310, 900))
-        )
+        return dice.choice((-1, 1)) * dice.seconds(*dice.choice(((1, 60), (1, 60), (60, 290), (60, 290), (310, 900))))
 
     def _open(self) -> None:
         hall, world = self.hall, self.world
