@@ -17,7 +17,6 @@ from chalicelib.ports import CourierOrder, Forged, News, Reply, Shipment
 from chalicelib.usecases import inbox
 from chalicelib.usecases.hall import Hall
 from tests.chaos.dice import Fault
-from tests.chaos.papers import LOST
 from tests.chaos.world import Course, World
 
 KEY = b"a key of the chaos suite's couriers"
@@ -255,6 +254,3 @@ class Pushes:
     def read(self, body: bytes) -> tuple[News, ...]:
         document = json.loads(body)
         return (News(**{**document, "at": datetime.fromisoformat(document["at"])}),)
-
-
-__all__ = ["LOST", "Depot", "Job", "Pushes"]

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from chalicelib.domain import events as e
 from chalicelib.domain.case import Case
@@ -144,7 +144,7 @@ def _books(journey: Journey, case: Case) -> Finding:
             yield f"{balance[account]} left on {account}"
 
 
-def _always(case: Case):  # type: ignore[no-untyped-def]
+def _always(case: Case) -> tuple[date, date]:
     assert case.submitted_at is not None
     return case.submitted_at.date() - timedelta(days=2), case.submitted_at.date() + timedelta(days=400)
 
@@ -153,7 +153,7 @@ def _parcels(journey: Journey, case: Case) -> Finding:
     jobs = {job.order.number: job for job in journey.jobs if job.case == case.number}
     places = parcels(case)
     for shipment in case.shipments:
-        job, place = jobs.pop(shipment.order, None), places[shipment.key].place
+        job, place = jobs.pop(shipment.order, None), places[shipment.leg, shipment.attempt].place
         if place is Place.COURIER:
             yield f"{shipment.order} is still with the courier, says the hall"
         truth = _place(job.state, shipment.leg) if job else (Place.NOWHERE,)

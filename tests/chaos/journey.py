@@ -31,6 +31,8 @@ NUMBER = len("D7K3-M9QF-2XHVA")
 class ChaosHall(MemoryHall):
     """A hall whose stores tell the cloud what is new, and whose vendors are the world's."""
 
+    bank: Bank
+
     def __init__(self, world: World, cloud: Cloud) -> None:
         super().__init__(world.clock.now, catalogue=CATALOGUE, couriers=())
         self.clock = world.clock
