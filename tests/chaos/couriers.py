@@ -47,6 +47,7 @@ class Job:
     waybill: str
     silent: bool  # not one push comes of it
     state: str = "ordered"
+    was_lost: bool = False
     inside: tuple[str, ...] = ()  # when it was lost
 
     @property
@@ -59,8 +60,8 @@ class Job:
 
     @property
     def live(self) -> bool:
-        """The courier still has something to do for it."""
-        return self.state not in OVER
+        """The courier still has something to do for it; one that turns up after it was lost is nobody's order."""
+        return self.state not in OVER and not self.was_lost
 
 
 class Depot(MemoryCourier):
@@ -180,7 +181,7 @@ class Depot(MemoryCourier):
         said = self._world.dice.strikes(Fault.PARCEL_LOST)
         if not said and not self._world.dice.strikes(Fault.PARCEL_VANISHED):
             return False
-        job.state = "lost"
+        job.state, job.was_lost = "lost", True
         self._doors.lose(job)
         self._world.tell(f"{self.code} loses", job.order.number)
         if said:
