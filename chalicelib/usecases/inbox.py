@@ -62,7 +62,8 @@ def apply(hall: Hall, message: InboxMessage) -> None:
 
 
 def _apply_push(hall: Hall, courier: str, message: InboxMessage) -> None:
-    """A push may tell of several parcels: what is none of ours, or refused, does not hold up the rest."""
+    """A push may tell of several parcels: what is none of ours, or refused, does not hold up the rest; one that may be
+    ours in a moment has the push come again."""
     refusal: Exception | None = None
     for news in hall.courier_webhook(courier).read(message.body):
         try:
@@ -70,7 +71,7 @@ def _apply_push(hall: Hall, courier: str, message: InboxMessage) -> None:
         except Busy:
             raise
         except (DomainError, shipping.UnknownShipment) as error:
-            refusal = error
+            refusal = refusal if isinstance(refusal, shipping.NotYetKnown) else error
     if refusal:
         raise refusal
 

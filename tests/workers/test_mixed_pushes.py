@@ -77,6 +77,18 @@ def test_what_is_ours_is_taken_wherever_it_stands_among_others(way: Way, ours_is
     assert message.source == "courier:sf"
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_what_may_be_ours_in_a_moment_is_waited_for_whatever_else_is_told(way: Way, first: bool) -> None:
+    waybill, order = ours(way)
+    way.hall.lookups.delete(f"waybill#sf#{waybill}")  # the order's answer is not written down yet
+    parcels = [(waybill, ""), ("SF8", "D7K3-M9QF-2XHVA-delivery-1")]
+    push(way, way.hall.clock(), *(parcels if first else reversed(parcels)))
+    assert states(way) == []
+    way.hall.lookups.put(f"waybill#sf#{waybill}", {"order": order})
+    assert len(failed(way)) == 1
+    assert states(way) == ["picked_up"]
+
+
 def test_a_batch_that_is_replayed_tells_nothing_twice(way: Way) -> None:
     push(way, way.hall.clock(), ours(way), STRANGE)
     (message,) = failed(way)
