@@ -247,6 +247,13 @@ def test_what_was_called_off_is_not_ordered_under_the_same_number_again(status: 
     assert refusal.value.code == "called_off"
 
 
+@pytest.mark.parametrize("code", ["500", "503", "601"])
+def test_an_order_that_stands_is_not_refused_because_it_can_not_be_asked_after(code: str) -> None:
+    with pytest.raises(VendorUnknown) as doubt:
+        desk(Script(detail=refused(code)), remembering()).order(an_order())
+    assert str(doubt.value) == f"kuaidi100: {code}"
+
+
 @pytest.mark.parametrize("code", ["400", "500", "503", "600", "601", "700"])
 def test_a_refusal_carries_its_code_and_not_the_text_of_kuaidi100(code: str) -> None:
     with pytest.raises(VendorRejected) as refusal:

@@ -34,6 +34,7 @@ from chalicelib.ports import (
     Reply,
     Shipment,
     VendorRejected,
+    VendorUnknown,
     Window,
 )
 
@@ -189,7 +190,11 @@ class Kuaidi100Courier:
         return Shipment(order.number, waybill)
 
     def _known(self, order: str, numbers: Mapping[str, str]) -> Shipment:
-        detail = self._detail(numbers)
+        """An order that was taken: that it can't be asked after refuses nothing."""
+        try:
+            detail = self._detail(numbers)
+        except VendorRejected as fault:
+            raise VendorUnknown(self.code, fault.code) from fault
         if str(detail.get("status")) in _CALLED_OFF:
             raise VendorRejected(self.code, "called_off")
         with self._reading(changes=False):
