@@ -404,6 +404,7 @@ class Desk:
         person = self.people[job.case]
         inside = person.papers.at(job.waybill)
         person.papers.put(inside, HALL)
+        person.papers.swap_spares()
         listed = [m.code for m in load_service(self.seen, person).materials if m.original]
         items = [{"material": code, "present": bool({code, f"lost {code}"} & set(inside))} for code in listed]
 
