@@ -22,8 +22,8 @@ class Papers:
         return tuple(sorted(name for name, where in self.places.items() if where == place))
 
     def swap_spares(self) -> None:
-        """A paper that was lost, and got anew, has turned up in the hall while the new one is still at the door: now the
-        new one is to spare, by the lost one's name."""
+        """A lost paper has turned up in the hall while the new one is still at the door: now the new one is to spare,
+        under the lost one's name."""
         for name in self.at(HALL):
             new = name.removeprefix("lost ")
             if new != name and self.places.get(new) == DOOR:
