@@ -314,6 +314,18 @@ def test_a_label_that_may_not_have_been_given_back_leaves_the_order_in_doubt() -
         desk(http).order(an_order())
 
 
+def test_a_label_that_is_not_taken_back_leaves_the_order_in_doubt() -> None:
+    none_comes = [NOTHING, a_pickup(pickup_rates=[])]
+    rejected = a_label(refund_status="rejected")
+    http = script({SHIPMENT: a_label(), PICKUP: none_comes, MAKE_PICKUP: a_pickup(pickup_rates=[]), REFUND: rejected})
+    with pytest.raises(VendorUnknown) as doubt:
+        desk(http).order(an_order())
+    assert doubt.value.code == "label_not_given_back"
+    http.answers[REFUND] = [a_label(refund_status="submitted")]
+    with pytest.raises(VendorRejected):  # ordered again: now nothing is left of it
+        desk(http).order(an_order())
+
+
 def test_what_was_given_back_is_not_ordered_under_the_same_number_again() -> None:
     http = script({SHIPMENT: a_label(refund_status="refunded")})
     with pytest.raises(VendorRejected) as refusal:

@@ -200,9 +200,11 @@ class EasyPostCourier:
             self._arrange(order, label, window)
         except VendorRejected:
             try:
-                self._given_back(label)
+                is_given_back = self._given_back(label)
             except VendorError as fault:
                 raise VendorUnknown(self.code, "label_not_given_back") from fault
+            if not is_given_back:
+                raise VendorUnknown(self.code, "label_not_given_back") from None
             raise
 
     def _arrange(self, order: CourierOrder, label: _Label, window: Window) -> None:
