@@ -26,6 +26,7 @@ from chalicelib.ports import (
     Forged,
     News,
     Party,
+    Shipment,
     VendorError,
     VendorRejected,
     VendorTemporary,
@@ -498,6 +499,16 @@ def test_an_unknown_waybill_is_found_by_our_number() -> None:
     shipment = courier(http).query(NUMBER, "")
     assert shipment is not None
     assert (shipment.waybill, len(shipment.news)) == (WAYBILL, 1)
+
+
+def test_an_order_that_is_found_is_known_though_its_routes_are_refused() -> None:
+    http = Recorder(ok(a_booking()), refused("8013"))
+    assert courier(http).query(NUMBER, "") == Shipment(NUMBER, WAYBILL)
+
+
+def test_refused_routes_of_a_known_waybill_are_refused() -> None:
+    with pytest.raises(VendorRejected):
+        courier(Recorder(refused("8013"))).query(NUMBER, WAYBILL)
 
 
 def test_an_order_that_has_no_waybill_yet_has_no_news() -> None:

@@ -15,7 +15,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import md5
@@ -256,12 +256,16 @@ class SfCourier:
 
     def query(self, order: str, waybill: str) -> Shipment | None:
         """The routes of a waybill, which is looked up by our order number where we don't know it yet."""
-        if not waybill:
-            booking = self._find(order)
-            if booking is None or text_of(booking, "filterResult") == _NOT_SERVED:
-                return None
-            waybill = _waybill(booking)
-        return Shipment(order, waybill, self._routes(order, waybill) if waybill else ())
+        if waybill:
+            return Shipment(order, waybill, self._routes(order, waybill))
+        booking = self._find(order)
+        if booking is None or text_of(booking, "filterResult") == _NOT_SERVED:
+            return None
+        found = Shipment(order, _waybill(booking))
+        with suppress(VendorRejected):  # that its routes can't be told does not undo the order
+            if found.waybill:
+                return replace(found, news=self._routes(order, found.waybill))
+        return found
 
     def _booked(self, order: str) -> dict[str, Any]:
         """An order that SF says it has: any trouble in finding it leaves us in doubt."""
