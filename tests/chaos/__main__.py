@@ -47,6 +47,8 @@ def run_all(seeds: range, processes: int, most_failures: int) -> Outcome:
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for part in pool.imap(run, chunks):
             outcome.add(part)
+            for seed in part.failed:
+                print(f"seed {seed} failed", file=sys.stderr, flush=True)
             if outcome.journeys % TELL_EVERY < CHUNK:
                 print(f"{outcome.journeys} journeys, {len(outcome.failed)} failed", file=sys.stderr, flush=True)
             if len(outcome.failed) >= most_failures:
