@@ -17,8 +17,11 @@ from chalicelib.domain.due import next_courier, pickup_window
 from chalicelib.domain.numbers import parse_case_number
 from chalicelib.domain.service import Leg
 from chalicelib.forms.parties import door
+from chalicelib.logs import logger
 from chalicelib.usecases.execute import Loaded, execute
 from chalicelib.usecases.hall import Hall
+
+log = logger("shipping")
 
 
 class UnknownShipment(LookupError):
@@ -42,7 +45,7 @@ def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
         shipment = _request(hall, loaded, leg, attempt, courier)
         known = None
     else:
-        known = hall.courier(shipment.courier).query(shipment.order, shipment.waybill)
+        known = _ask(hall, shipment)
     try:
         known = known or hall.courier(shipment.courier).order(_order(hall, loaded.record, shipment))
     except ports.VendorRejected as error:
@@ -103,11 +106,20 @@ def _find(hall: Hall, loaded: Loaded, shipment: Shipment) -> ports.Shipment | No
     """What the courier knows of an order that was never answered: it may have been booked all the same."""
     courier = hall.courier(shipment.courier)
     if courier.finds_by_order:
-        return courier.query(shipment.order, "")
+        return _ask(hall, shipment)
     try:
         # It can't be asked for by our number: the very same order once more tells its waybill.
         return courier.order(_order(hall, loaded.record, shipment))
     except ports.VendorRejected:
+        return None
+
+
+def _ask(hall: Hall, shipment: Shipment) -> ports.Shipment | None:
+    """What the courier knows of a shipment; None, too, when it will not say: nobody learns more by waiting for that."""
+    try:
+        return hall.courier(shipment.courier).query(shipment.order, shipment.waybill)
+    except ports.VendorRejected as error:
+        log.warning("query refused", extra={"order": shipment.order, "vendor": error.vendor, "error": error.code})
         return None
 
 
@@ -117,7 +129,7 @@ def ask_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     leg, attempt = parse_subject(subject)
     shipment = loaded.case.shipment(leg, attempt)
     assert shipment is not None
-    known = hall.courier(shipment.courier).query(shipment.order, shipment.waybill)
+    known = _ask(hall, shipment)
     if known is not None:
         record_shipment(hall, loaded.case.number, shipment, known)
     silence = RecordSilence(at=hall.now(), by="hall", leg=leg, attempt=attempt)
