@@ -96,10 +96,10 @@ BOOKED = ok(**NUMBERS, kuaidinum=WAYBILL)
 NO_TRACK = {"result": False, "returnCode": "500", "message": "查询无结果，请隔段时间再查"}
 
 
-def desk(http: Http, memory: MemoryLookups | None = None, **changes: Any) -> Kuaidi100Courier:
+def desk(http: Http, memory: MemoryLookups | None = None, *, clock: datetime = NOW, **changes: Any) -> Kuaidi100Courier:
     account = replace(ACCOUNT, **changes)
     lookups = memory or MemoryLookups()
-    return Kuaidi100Courier("https://kuaidi100.example", account, CALLBACK, lookups, http=http, clock=lambda: NOW)
+    return Kuaidi100Courier("https://kuaidi100.example", account, CALLBACK, lookups, http=http, clock=lambda: clock)
 
 
 def remembering() -> MemoryLookups:
@@ -280,12 +280,61 @@ def test_an_answer_that_tells_nothing_leaves_the_order_in_doubt(answer: Any) -> 
     with pytest.raises(VendorUnknown) as doubt:
         desk(Script(bOrder=answer), memory).order(an_order())
     assert "张" not in str(doubt.value)
-    assert memory.get(f"kuaidi100#{NUMBER}", now=NOW) is None
+    assert memory.get(f"kuaidi100#{NUMBER}", now=NOW) == {"asked": NOW.isoformat()}
 
 
 def test_too_many_requests_are_for_later() -> None:
     with pytest.raises(VendorTemporary):
         desk(Script(bOrder=(429, {}))).order(an_order())
+
+
+def in_doubt() -> MemoryLookups:
+    memory = MemoryLookups()
+    with pytest.raises(VendorUnknown):
+        desk(Script(bOrder=(500, {})), memory).order(an_order(hours(1, 9, 11)))
+    return memory
+
+
+def test_an_order_in_doubt_is_sent_again_and_answered_with_what_was_booked() -> None:
+    memory = in_doubt()
+    later = NOW + timedelta(hours=20)
+    assert desk(Script(bOrder=BOOKED), memory, clock=later).order(an_order(hours(1, 9, 11))).waybill == WAYBILL
+
+
+def test_an_order_in_doubt_stays_so_when_its_window_has_no_words_any_more() -> None:
+    http = Script()
+    with pytest.raises(VendorUnknown) as doubt:
+        desk(http, in_doubt(), clock=NOW + timedelta(hours=40)).order(an_order(hours(1, 9, 11)))
+    assert doubt.value.code == "window_out_of_reach"
+    assert http.calls == []
+
+
+def test_an_order_in_doubt_is_not_sent_again_once_kuaidi100_would_book_it_anew() -> None:
+    http, memory = Script(bOrder=(500, {})), MemoryLookups()
+    for hour in (0, 30):
+        with pytest.raises(VendorUnknown):
+            desk(http, memory, clock=NOW + timedelta(hours=hour)).order(an_order())
+    with pytest.raises(VendorUnknown) as doubt:
+        desk(http, memory, clock=NOW + timedelta(hours=49)).order(an_order())
+    assert doubt.value.code == "asked_too_long_ago"
+    assert http.calls == ["bOrder", "bOrder"]
+
+
+@pytest.mark.parametrize("answer", [refused("500"), (429, {})])
+def test_an_order_that_booked_nothing_is_forgotten(answer: Any) -> None:
+    memory = MemoryLookups()
+    with pytest.raises((VendorRejected, VendorTemporary)):
+        desk(Script(bOrder=answer), memory).order(an_order())
+    with pytest.raises(VendorRejected):
+        desk(Script(), memory, clock=NOW + timedelta(days=3)).order(an_order(hours(1, 9, 11)))
+
+
+def test_that_kuaidi100_is_busy_settles_no_doubt() -> None:
+    memory = in_doubt()
+    with pytest.raises(VendorTemporary):
+        desk(Script(bOrder=(429, {})), memory).order(an_order(hours(1, 9, 11)))
+    with pytest.raises(VendorUnknown):
+        desk(Script(), memory, clock=NOW + timedelta(days=3)).order(an_order(hours(1, 9, 11)))
 
 
 # --- calling off ---

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -34,6 +34,7 @@ from chalicelib.ports import (
     Reply,
     Shipment,
     VendorRejected,
+    VendorTemporary,
     VendorUnknown,
     Window,
 )
@@ -51,6 +52,7 @@ _REPEATED = "501"  # 重复提交: another request of ours is still being worked
 _NO_TRACK = "500"  # of query.do: 查询无结果
 _BUSY = frozenset({"501", "502"})  # of query.do
 _DAYS = ("今天", "明天", "后天")
+_KNOWN_AGAIN = timedelta(hours=48)  # for so long the same ``thirdOrderId`` is the same order
 
 STATUSES: Mapping[str, tuple[str, str]] = {
     "0": ("ordered", ""),
@@ -179,15 +181,35 @@ class Kuaidi100Courier:
 
         Kuaidi100 knows a number again for 48 hours, the hall's memory one that was answered for good.
         """
-        numbers = self._numbers(order.number)
-        if numbers is not None:
-            return self._known(order.number, numbers)
-        given = self._call("bOrder", self._order_document(order), changes=True)
+        kept = self._kept(order.number)
+        if "taskId" in kept:
+            return self._known(order.number, kept)
+        given = self._booked(order, kept.get("asked"))
         with self._reading(changes=True):
             numbers = {name: _word(given, name) for name in ("taskId", "orderId")}
             waybill = _waybill(given)
         self._memory.put(_memory_key(order.number), numbers)
         return Shipment(order.number, waybill)
+
+    def _booked(self, order: CourierOrder, asked: str | None) -> dict[str, Any]:
+        """Kuaidi100's answer. ``asked`` is since when an earlier request is unanswered: it may have been taken, so
+        what can't be sent again as it was (VendorUnknown) is neither refused nor booked anew."""
+        now, key = self._clock(), _memory_key(order.number)
+        try:
+            document = self._order_document(order)
+        except VendorRejected as fault:
+            if asked is None:
+                raise
+            raise VendorUnknown(self.code, fault.code) from fault
+        if asked is not None and now - datetime.fromisoformat(asked) >= _KNOWN_AGAIN:
+            raise VendorUnknown(self.code, "asked_too_long_ago")
+        self._memory.put_once(key, {"asked": now.isoformat()}, now=now)
+        try:
+            return self._call("bOrder", document, changes=True)
+        except (VendorRejected, VendorTemporary) as fault:
+            if asked is None or isinstance(fault, VendorRejected):
+                self._memory.delete(key)  # nothing was booked
+            raise
 
     def _known(self, order: str, numbers: Mapping[str, str]) -> Shipment:
         """An order that was taken: that it can't be asked after refuses nothing."""
@@ -225,9 +247,14 @@ class Kuaidi100Courier:
             told = _status_news({**detail, **numbers}, waybill)
         return Shipment(order, waybill, tuple(each.heard(self._clock()) for each in told))
 
-    def _numbers(self, order: str) -> dict[str, str] | None:
-        kept = self._memory.get(_memory_key(order), now=self._clock())
-        return None if kept is None else {name: str(kept[name]) for name in ("taskId", "orderId")}
+    def _numbers(self, order: str) -> Mapping[str, str] | None:
+        kept = self._kept(order)
+        return kept if "taskId" in kept else None
+
+    def _kept(self, order: str) -> Mapping[str, str]:
+        """``taskId`` and ``orderId`` of an order that was answered, ``asked`` (a time) of another; {}: never asked."""
+        kept = self._memory.get(_memory_key(order), now=self._clock()) or {}
+        return {name: str(value) for name, value in kept.items()}
 
     def _detail(self, numbers: Mapping[str, str]) -> dict[str, Any]:
         return self._call("detail", {"taskId": numbers["taskId"]}, changes=False)
