@@ -14,7 +14,13 @@ from tests.e2e.outcome import check_log, check_messages, check_one_of_each
 pytestmark = pytest.mark.hall
 
 
-@pytest.mark.parametrize("code", sorted(MODULES))
+CARRY_EVERY_CASE = {"ems", "open"}  # of all other tests on the local hall
+CODES = [
+    pytest.param(code, marks=pytest.mark.thorough) if code in CARRY_EVERY_CASE else code for code in sorted(MODULES)
+]
+
+
+@pytest.mark.parametrize("code", CODES)
 def test_a_courier_that_the_setting_names_carries_the_whole_way(
     walk: Callable[..., Walk], backstage: Backstage, code: str
 ) -> None:
