@@ -403,8 +403,7 @@ class Desk:
         """The clerk opens an envelope, and writes down what is in it until that is taken."""
         person = self.people[job.case]
         inside = person.papers.at(job.waybill)
-        person.papers.put(inside, HALL)
-        person.papers.swap_spares()
+        person.papers.arrive(inside)
         listed = [m.code for m in load_service(self.seen, person).materials if m.original]
         items = [{"material": code, "present": bool({code, f"lost {code}"} & set(inside))} for code in listed]
 
