@@ -13,12 +13,12 @@ from chalicelib.domain.commands import (
     RecordSilence,
     RequestCourier,
 )
-from chalicelib.domain.due import next_courier, pickup_window
+from chalicelib.domain.due import courier_owed_since, next_courier, pickup_window
 from chalicelib.domain.numbers import parse_case_number
 from chalicelib.domain.service import Leg
 from chalicelib.forms.parties import door
 from chalicelib.logs import logger
-from chalicelib.usecases.execute import Loaded, execute
+from chalicelib.usecases.execute import Loaded, change, execute
 from chalicelib.usecases.hall import Hall
 
 log = logger("shipping")
@@ -36,16 +36,12 @@ def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     """Write down what will be ordered, then order it. A retry repeats just that, and asks first what became of it."""
     leg, attempt = parse_subject(subject)
     shipment = loaded.case.shipment(leg, attempt)
+    known = _ask(hall, shipment) if shipment else None
     if shipment is None:
-        courier = next_courier(loaded.case, leg, hall.couriers_for(loaded.case.service.id))
-        if courier is None:
-            nobody = RecordNoCourier(at=hall.now(), by="hall", leg=leg, attempt=attempt)
-            execute(hall, loaded.case.number, lambda _: nobody, loaded=loaded)
-            return
-        shipment = _request(hall, loaded, leg, attempt, courier)
-        known = None
-    else:
-        known = _ask(hall, shipment)
+        loaded = _request(hall, loaded, leg, attempt)
+        shipment = loaded.case.shipment(leg, attempt)
+    if shipment is None:
+        return
     try:
         known = known or hall.courier(shipment.courier).order(_order(hall, loaded.record, shipment))
     except ports.VendorRejected as error:
@@ -55,20 +51,28 @@ def order_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     record_shipment(hall, loaded.case.number, shipment, known)
 
 
-def _request(hall: Hall, loaded: Loaded, leg: Leg, attempt: int, courier: str) -> Shipment:
-    now = hall.now()
-    command = RequestCourier(
-        at=now,
-        by="hall",
-        leg=leg,
-        attempt=attempt,
-        courier=courier,
-        window=pickup_window(loaded.case, now) if leg is Leg.PICKUP else None,
-    )
-    case = execute(hall, loaded.case.number, lambda _: command, loaded=loaded)
-    shipment = case.shipment(leg, attempt)
-    assert shipment is not None
-    return shipment
+class _NotOwed(Exception):
+    """The case has moved on, and needs no courier any more."""
+
+
+def _request(hall: Hall, loaded: Loaded, leg: Leg, attempt: int) -> Loaded:
+    """Write down whom to order from, and for when, as the case is by then; without a shipment: no courier is left to
+    ask, or none is owed any more."""
+
+    def command(fresh: Loaded) -> RequestCourier | RecordNoCourier:
+        case, now = fresh.case, hall.now()
+        if courier_owed_since(case, leg) is None or attempt != len(case.attempts(leg)) + 1:
+            raise _NotOwed
+        courier = next_courier(case, leg, hall.couriers_for(case.service.id))
+        if courier is None:
+            return RecordNoCourier(at=now, by="hall", leg=leg, attempt=attempt)
+        window = pickup_window(case, now) if leg is Leg.PICKUP else None
+        return RequestCourier(at=now, by="hall", leg=leg, attempt=attempt, courier=courier, window=window)
+
+    try:
+        return change(hall, loaded.case.number, command, loaded=loaded)
+    except _NotOwed:
+        return loaded
 
 
 def record_shipment(hall: Hall, number: str, shipment: Shipment, known: ports.Shipment) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from chalicelib import ports
+from chalicelib.domain.commands import Reschedule
 from chalicelib.domain.due import CANCEL_AFTER, Kind
+from chalicelib.domain.events import Window
 from chalicelib.domain.worklist import worklist
 from chalicelib.ports import VendorRejected, VendorUnknown
+from chalicelib.usecases.execute import execute, load
 from chalicelib.usecases.perform import perform
+from chalicelib.usecases.shipping import order_courier
 from tests.halls import COURIER
 from tests.workers.faults import Faulty, always
 from tests.workers.journeys import Way
@@ -63,3 +69,40 @@ def test_an_order_that_was_never_answered_is_given_up_though_the_courier_will_no
     way.hall.clock.advance(CANCEL_AFTER)
     assert perform(way.hall, way.number, Kind.CANCEL_COURIER, "pickup-1") == "done"
     assert way.case.shipments[0].state == "cancelled"
+
+
+# --- the case moves on while a courier is being ordered ---
+
+
+def order_what_was_owed(way: Way, meanwhile: Callable[[], object]) -> None:
+    """The worker has loaded the case and seen what it owes; then something else happens."""
+    loaded = load(way.hall, way.number)
+    meanwhile()
+    way.hall.clock.advance(timedelta(milliseconds=5))
+    order_courier(way.hall, loaded, "pickup-1")
+
+
+def test_a_courier_is_ordered_for_the_window_that_was_chosen_in_the_meantime() -> None:
+    way = owing(Kind.ORDER_COURIER)
+    at = way.hall.clock()
+    chosen = Window(at + timedelta(days=5), at + timedelta(days=5, hours=2))
+    order_what_was_owed(
+        way, lambda: execute(way.hall, way.number, lambda _: Reschedule(at=at, by="applicant", window=chosen))
+    )
+    assert way.case.shipments[0].window == chosen
+    ordered = way.hall.courier(COURIER).orders[f"{way.number}-pickup-1"].window
+    assert ordered == ports.Window(chosen.start, chosen.end)
+
+
+def test_no_courier_is_ordered_for_a_case_that_was_withdrawn_in_the_meantime() -> None:
+    way = owing(Kind.ORDER_COURIER)
+    order_what_was_owed(way, way.withdraw)
+    assert way.case.shipments == ()
+    assert way.hall.courier(COURIER).orders == {}
+
+
+def test_nobody_is_said_to_be_left_when_none_is_needed_any_more() -> None:
+    way = owing(Kind.ORDER_COURIER)
+    way.hall.courier_codes = ()
+    order_what_was_owed(way, way.withdraw)
+    assert way.case.no_courier == ()
