@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from chalicelib import ports
@@ -134,12 +135,14 @@ def follow_refunds(hall: Hall, number: str) -> Case:
     """Something happened to the money of a case: see what became of each of its refunds; the case as it is then.
 
     One that is still owed may have been made already (by a worker that did not live to write it down), one that is
-    done may have been sent back by the bank.
+    done may have been sent back by the bank. Of a payment that the provider does not know there is no news, and it
+    keeps back none of another one.
     """
     case = load(hall, number).case
     for known in case.refunds:
         if not known.over:
-            case = _follow(hall, number, known)
+            with suppress(ports.VendorRejected):
+                case = _follow(hall, number, known)
     return case
 
 
@@ -150,9 +153,13 @@ def _follow(hall: Hall, number: str, known: Refund) -> Case:
 
 
 def follow_payment(hall: Hall, number: str, payment: str) -> Case:
-    """Ask the provider for all that became of a payment: its disputes, the case's refunds. The case as it is then."""
-    for dispute in hall.payments.disputes(payment):
-        follow_dispute(hall, dispute.id)
+    """Ask the provider for all that became of a payment: its disputes, the case's refunds. The case as it is then.
+
+    A question that the provider rejects has no news, or who asks because of a rejection would never be done.
+    """
+    with suppress(ports.VendorRejected):
+        for dispute in hall.payments.disputes(payment):
+            follow_dispute(hall, dispute.id)
     return follow_refunds(hall, number)
 
 

@@ -328,7 +328,7 @@ class _Day:
             self._tell("refund_amount", number, refund, refund=known.number, books=_side(ours, known.state))
         if refund.state in _REFUNDS[known.state]:
             return case
-        case = self._follow(case)
+        case = money.follow_refunds(self._hall, case.number)
         now = case.refund(known.number) or known
         seen = self._refund_now(case, now, refund)
         agreed = seen.state in _REFUNDS[now.state]
@@ -346,12 +346,6 @@ class _Day:
         with suppress(VendorRejected):
             return self._hall.payments.refund_made(key, payment)
         return None
-
-    def _follow(self, case: Case) -> Case:
-        """The case once its refunds were followed; as it is, where the provider knows nothing of a payment."""
-        with suppress(VendorRejected):
-            return money.follow_refunds(self._hall, case.number)
-        return load(self._hall, case.number).case
 
     def _refunded_elsewhen(self, case: Case, entry: Entry) -> Case:
         key = money.refund_key(case.number, entry.refund)

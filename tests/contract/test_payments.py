@@ -253,6 +253,10 @@ def test_a_payment_that_nobody_disputes_has_no_disputes(desk: Desk) -> None:
     assert desk.payments.disputes(paid(desk).payment) == ()
 
 
+def test_nobody_disputes_an_unknown_payment(desk: Desk) -> None:
+    assert desk.payments.disputes("pi_none") == ()
+
+
 def test_an_unknown_dispute_is_rejected(desk: Desk) -> None:
     with pytest.raises(VendorRejected, match="resource_missing"):
         desk.payments.dispute("du_none")

@@ -13,8 +13,10 @@ import pytest
 
 from chalicelib.domain.events import DisputeMoved
 from chalicelib.domain.money import Money
-from chalicelib.ports import VendorRejected
+from chalicelib.ports import CheckoutLine, VendorRejected
+from chalicelib.usecases.execute import execute, load
 from chalicelib.usecases.inbox import try_apply
+from chalicelib.usecases.payment import record_of, refund_key
 from tests.api import RESIDENCE, Answer, Api, Json, api_over
 from tests.halls import MemoryHall
 from tests.workers.faults import Faulty, always
@@ -171,6 +173,49 @@ def test_the_provider_is_asked_before_a_refund_is_paid_by_hand(api: Api) -> None
     sound.refund(f"{case['case']}-refund-1", "pi_cs_1", Money(1000, "cny"), case["case"])
     assert settle(api, case, api.supervisor, reason="x").code == "refund_not_failed"
     assert refund_events(api, case)[-1] == "RefundDone"
+
+
+@pytest.mark.parametrize("disputes", [None, VendorRejected("memory", "resource_missing")])
+def test_a_refund_of_a_payment_that_the_provider_does_not_know_is_settled_by_a_person(
+    api: Api, disputes: VendorRejected | None
+) -> None:
+    case = api.paid(RESIDENCE)
+    del api.hall.payments.checkouts["cs_1"]
+    if disputes:
+        asked = Faulty(api.hall.payments, "disputes", always(disputes))
+        api.hall.payments = asked  # type: ignore[assignment]
+    withdraw(api, case)
+    assert refund_events(api, case) == ["RefundOwed", "RefundFailed"]
+    assert supervision(api) == ["refund_failed"]
+    assert settle(api, case, api.supervisor, reason="x").status == 200
+    assert supervision(api) == []
+
+
+def test_a_payment_that_the_provider_does_not_know_keeps_no_news_of_another_one_back(api: Api) -> None:
+    case = api.paid(RESIDENCE)
+    number, payments = case["case"], api.hall.payments
+    surplus = payments.open_checkout(
+        "other",
+        number,
+        [CheckoutLine("fee", "fee", 500)],
+        "cny",
+        language="zh-CN",
+        return_url="https://hall.example",
+        expires_at=api.hall.clock() + timedelta(hours=2),
+    )
+    seen = record_of(api.hall, payments.pay(surplus.id))
+    execute(api.hall, number, lambda _: seen)
+    refused = Faulty(payments, "refund", always(VendorRejected("memory", "odd")))
+    api.hall.payments = refused  # type: ignore[assignment]
+    withdraw(api, case)
+    api.hall.payments = payments
+    assert set(supervision(api)) == {"refund_failed"}
+    owed = load(api.hall, number).case.refunds
+    last = owed[-1]
+    payments.refund(refund_key(number, last.number), last.payment, Money(last.amount, "cny"), number)
+    del payments.checkouts[next(key for key, one in payments.checkouts.items() if one.payment == owed[0].payment)]
+    assert settle(api, case, api.supervisor, str(last.number), reason="x").code == "refund_not_failed"
+    assert load(api.hall, number).case.refunds[-1].state == "done"
 
 
 @pytest.mark.parametrize("groups", [("role:clerk",), ("role:auditor",), ("role:reviewer", "department:x")])
