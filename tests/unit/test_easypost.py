@@ -633,6 +633,19 @@ def test_a_signed_event_without_an_id_is_known_by_its_content(body: bytes) -> No
     assert webhook.authenticate(signed(body), body, NOW) == webhook.authenticate(signed(body), body, NOW + timedelta(9))
 
 
+@pytest.mark.parametrize("odd", [1, {}, a_scan("delivered", at="soon"), {"status": "delivered", "datetime": None}])
+def test_a_scan_that_makes_no_sense_does_not_hide_the_others(odd: Any) -> None:
+    tracker = a_tracker(a_scan("in_transit", "received_at_origin_facility"), status="in_transit")
+    tracker["tracking_details"].append(odd)
+    assert [news.state for news in tracker_news(tracker)] == ["picked_up"]
+
+
+@pytest.mark.parametrize("detail", [7, "arrived at 张三", ["refused"], {}])
+def test_a_detail_that_is_no_word_counts_as_none(detail: Any) -> None:
+    told = tracker_news(a_tracker({**a_scan("delivered"), "status_detail": detail}))
+    assert [(news.state, news.code) for news in told] == [("picked_up", "delivered"), ("delivered", "delivered")]
+
+
 @pytest.mark.parametrize("description", ["batch.created", "payment.completed", "insurance.purchased", None])
 def test_events_about_something_else_give_no_news(description: str | None) -> None:
     assert EasyPostWebhook(SECRET).read(an_event({"id": "x"}, description=description)) == ()
@@ -653,7 +666,7 @@ def test_events_about_something_else_give_no_news(description: str | None) -> No
     ],
 )
 def test_an_event_that_makes_no_sense_is_kept_but_not_read(result: Any) -> None:
-    with pytest.raises(ValueError, match=r"tracker|missing|time"):
+    with pytest.raises(ValueError, match=r"tracker|missing|sense"):
         EasyPostWebhook(SECRET).read(an_event(result))
 
 

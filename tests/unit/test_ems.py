@@ -236,6 +236,13 @@ def test_an_unreadable_track_is_for_later(items: Any) -> None:
         ems(Recorder(ok({"responseItems": items}))).query("", "1000000000001")
 
 
+@pytest.mark.parametrize("odd", [1, {}, an_operation(opTime="yesterday")])
+def test_an_operation_that_makes_no_sense_does_not_hide_the_others(odd: Any) -> None:
+    shipment = ems(Recorder(ok({"responseItems": [odd, an_operation()]}))).query("", "1000000000001")
+    assert shipment is not None
+    assert [news.state for news in shipment.news] == ["picked_up"]
+
+
 def test_a_track_is_told_oldest_first() -> None:
     items = [an_operation(opCode="704", opTime="2026-01-06 10:00:00"), an_operation()]
     shipment = ems(Recorder(ok({"responseItems": items}))).query("", "1000000000001")

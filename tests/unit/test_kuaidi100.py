@@ -475,6 +475,12 @@ def test_a_track_is_read_in_beijing_time_without_personal_data() -> None:
     )
 
 
+@pytest.mark.parametrize("odd", [1, a_scan("3", "yesterday"), a_scan("3", "0001-01-01 00:00:00")])
+def test_a_scan_that_makes_no_sense_does_not_hide_the_others(odd: Any) -> None:
+    for track in (a_track(odd, a_scan("103"), state="3"), a_track(a_scan("103"), odd)):
+        assert [news.state for news in track_news(track)] == ["picked_up"]
+
+
 def test_scans_of_one_second_keep_their_order() -> None:
     told = track_news(a_track(a_scan("5"), a_scan("1002"), a_scan("103")))
     assert [news.state for news in told] == ["picked_up", "in_transit", "out_for_delivery"]
@@ -572,7 +578,7 @@ def test_what_is_not_signed_with_the_salt_is_forged(body: bytes) -> None:
 def test_a_push_that_makes_no_sense_is_kept_but_not_read(body: bytes) -> None:
     webhook = Kuaidi100Webhook(SALT)
     assert webhook.authenticate({}, body, NOW)
-    with pytest.raises(ValueError, match=r"JSON|missing|malformed|time|neither"):
+    with pytest.raises(ValueError, match=r"JSON|missing|malformed|sense|neither"):
         webhook.read(body)
 
 

@@ -28,6 +28,7 @@ from unicodedata import normalize
 from urllib.parse import quote
 
 from chalicelib.adapters.couriers.http import Http, json_object
+from chalicelib.adapters.couriers.scans import readable
 from chalicelib.adapters.couriers.times import plausible
 from chalicelib.domain.secrecy import is_same
 from chalicelib.ports import (
@@ -373,7 +374,7 @@ def tracker_news(tracker: Mapping[str, Any]) -> tuple[News, ...]:
     ValueError, TypeError, AttributeError: this is no tracker.
     """
     id_, waybill = _word(tracker, "id"), _word(tracker, "tracking_code")
-    scans = sorted((_scan(detail) for detail in tracker.get("tracking_details") or ()), key=lambda scan: scan.at)
+    scans = sorted(readable(tracker.get("tracking_details") or (), _scan), key=lambda scan: scan.at)
     news = [
         News(f"{id_}-{scan.code}-{scan.at:%Y%m%dT%H%M%S}", waybill, "", state, scan.at, scan.code, "", reason)
         for scan in scans
@@ -457,10 +458,10 @@ def _label(document: Mapping[str, Any]) -> _Label:
 
 
 def _scan(detail: Mapping[str, Any]) -> _Scan:
-    status = _word(detail, "status")
-    return _Scan(
-        status, _word(detail, "status_detail") if detail.get("status_detail") else "", _time(detail, "datetime")
-    )
+    """An odd ``status_detail`` counts as none."""
+    more = detail.get("status_detail")
+    more = more if isinstance(more, str) and _WORD.fullmatch(more) else ""
+    return _Scan(_word(detail, "status"), more, _time(detail, "datetime"))
 
 
 def _word(document: Mapping[str, Any], name: str) -> str:

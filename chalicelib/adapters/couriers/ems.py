@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from chalicelib.adapters.couriers.http import Http, json_object, utc_now
+from chalicelib.adapters.couriers.scans import readable
 from chalicelib.adapters.couriers.times import from_beijing, in_beijing
 from chalicelib.ports import (
     CourierOrder,
@@ -176,11 +177,12 @@ class EmsCourier:
             return None
         result = self._call(_QUERY, {"waybillNo": waybill, "direction": "0"}, changes=False)
         try:
-            items = [_operation(item) for item in result.get("responseItems") or ()]
-            news = [told for item in items if (told := _news(item, waybill=waybill, order=order))]
-        except (AttributeError, TypeError, ValueError) as fault:
+            told = readable(
+                result.get("responseItems") or (), lambda item: _news(_operation(item), waybill=waybill, order=order)
+            )
+        except (TypeError, ValueError) as fault:
             raise self._http.doubt("unreadable", changes=False) from fault
-        return Shipment(order, waybill, tuple(sorted(news, key=lambda each: each.at)))
+        return Shipment(order, waybill, tuple(sorted(filter(None, told), key=lambda each: each.at)))
 
     def _is_called_off(self, order: str, waybill: str) -> bool:
         try:

@@ -19,10 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import md5, sha256
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from chalicelib.adapters.couriers.http import Http, json_object, utc_now
+from chalicelib.adapters.couriers.scans import readable
 from chalicelib.adapters.couriers.times import BEIJING, from_beijing
 from chalicelib.domain.secrecy import is_same
 from chalicelib.ports import (
@@ -390,11 +392,14 @@ def track_news(track: Mapping[str, Any]) -> tuple[News, ...]:
     if not scans:
         return ()
     waybill = _word(track, "nu")
-    codes = [_scan_code(scan) for scan in scans]
-    codes[0] = codes[0] or str(track.get("state"))  # newest first: what the whole track says is true of that one
-    oldest_first = reversed(list(zip(scans, codes, strict=True)))
-    news = [told for scan, code in oldest_first for told in _scan_news(scan, code, waybill)]
-    return tuple(sorted(news, key=lambda each: each.at))
+
+    def news_of(nth: int) -> tuple[News, ...]:
+        """Newest first: what the whole track says is true of that one."""
+        whole = str(track.get("state")) if nth == 0 else ""
+        return _scan_news(scans[nth], _scan_code(scans[nth]) or whole, waybill)
+
+    told = readable(reversed(range(len(scans))), news_of)
+    return tuple(sorted(chain.from_iterable(told), key=lambda each: each.at))
 
 
 def _scan_code(scan: Mapping[str, Any]) -> str:

@@ -305,7 +305,7 @@ class SfCourier:
         try:
             tracks = [track for track in found.get("routeResps") or () if track.get("mailNo") == waybill]
             routes = [route for track in tracks for route in track.get("routes") or ()]
-            return told([fields(route, mailno=waybill, orderid=order) for route in routes], route_news)
+            return told(routes, lambda route: route_news(fields(route, mailno=waybill, orderid=order)))
         except (AttributeError, TypeError, ValueError) as fault:
             raise self.platform.doubt("unreadable", changes=False) from fault
 

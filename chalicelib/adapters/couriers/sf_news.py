@@ -18,6 +18,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from chalicelib.adapters.couriers.http import json_object
+from chalicelib.adapters.couriers.scans import Listed, readable
 from chalicelib.adapters.couriers.sf_codes import (
     OP_CODES,
     ORDER_STATES,
@@ -85,17 +86,9 @@ class SfWebhook:
         return told(push.elements, push.reader)
 
 
-def told(elements: Iterable[Fields], reader: Callable[[Fields], News | None]) -> tuple[News, ...]:
+def told(elements: Iterable[Listed], reader: Callable[[Listed], News | None]) -> tuple[News, ...]:
     """The news of those elements that make sense, oldest first. ValueError: there are some, and not one does."""
-    read, senseless = [], 0
-    for element in elements:
-        try:
-            read.append(reader(element))
-        except ValueError:
-            senseless += 1
-    if senseless and not read:
-        raise ValueError("nothing makes sense")
-    return tuple(sorted((news for news in read if news), key=lambda each: each.at))
+    return tuple(sorted(filter(None, readable(elements, reader)), key=lambda each: each.at))
 
 
 def fields(element: Any, **more: str) -> Fields:
