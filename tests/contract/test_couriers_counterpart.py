@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,16 @@ def test_what_was_not_delivered_before_a_restart_is_delivered_after_it(tmp_path:
                 "reason": "",
             }
         ]
+
+
+def test_an_order_of_which_only_the_label_was_bought_before_a_restart_is_completed_after_it(tmp_path: Path) -> None:
+    tomorrow = rigs.an_order()
+    with http_rig("easypost", tmp_path) as rig:
+        label = rig.courier.order(replace(tomorrow, window=None))
+    with http_rig("easypost", tmp_path) as rig:
+        assert rig.courier.order(tomorrow) == label
+        assert rig.courier.query(tomorrow.number, "") == label
+        rig.courier.cancel(label.order, label.waybill)
 
 
 def test_lost_pushes_arrive_in_the_end(rig: HttpRig) -> None:

@@ -60,7 +60,7 @@ class _Made:
     """What was made under a reference, bought or not."""
 
     window: tuple[str, str] | None
-    carrier: str = ""
+    carrier: str = ""  # "" when nothing is bought, and when it was bought before the counterpart stopped
     pickup: str = ""  # "" when there is none, unknown, scheduled, canceled
 
 
@@ -229,7 +229,7 @@ class EasyPostSide:
         whole = _is_address(pickup.get("address")) and pickup.get("min_datetime") and pickup.get("max_datetime")
         if not whole or pickup.get("reference") != number or self._parcel(number) is None:
             raise _Fault(422, "PICKUP.INVALID_PARAMS")
-        made = self._made[number]
+        made = self._made.setdefault(number, _Made((pickup["min_datetime"], pickup["max_datetime"])))
         made.pickup = made.pickup or "unknown"
         return JSONResponse(self._pickup(number), 201)
 
@@ -270,7 +270,7 @@ class EasyPostSide:
             "pickup_rates": [
                 {"id": f"pickuprate_{carrier}", "carrier": carrier, "service": service, "rate": rate, "currency": "USD"}
                 for carrier, service, rate in _PICKUP_RATES
-                if carrier == made.carrier
+                if made.carrier in ("", carrier)
             ],
         }
 
