@@ -165,12 +165,12 @@ class Book:
         self.do(c.RequestCourier, leg=leg, attempt=attempt, courier="ems", window=window)
         self.do(c.RecordCourierOrder, by="courier:ems", leg=leg, attempt=attempt, waybill=waybill)
 
-    def news(self, leg: Leg, state: str, attempt: int = 1, **values: Any) -> tuple[Event, ...]:
+    def news(self, leg: Leg, state: str, attempt: int = 1, courier: str = "ems", **values: Any) -> tuple[Event, ...]:
         at = values.pop("happened_at", self.now)
-        defaults = {"waybill": "W1", "code": state, "identity": f"{leg}-{attempt}-{state}-{at}", "courier": "ems"}
+        defaults = {"waybill": "W1", "code": state, "identity": f"{leg}-{attempt}-{state}-{at}"}
         return self.do(
             c.RecordNews,
-            by="courier:ems",
+            by=f"courier:{courier}",
             leg=leg,
             attempt=attempt,
             state=state,

@@ -198,11 +198,10 @@ class RecordCancellation(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordNews(Command):
-    """News of one attempt; ``courier`` is needed when the hall does not know of the attempt (lost after booking)."""
+    """News of one attempt, from its courier."""
 
     leg: Leg
     attempt: int
-    courier: str
     waybill: str
     state: str
     happened_at: datetime

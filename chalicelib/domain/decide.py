@@ -393,18 +393,16 @@ def _disputed_amount(case: Case, command: c.RecordDispute) -> int:
 def _request_courier(case: Case, command: c.RequestCourier) -> Events:
     if case.shipment(command.leg, command.attempt):
         return ()
-    return (_requested(case, command),)
-
-
-def _requested(case: Case, command: c.RequestCourier | c.RecordNews) -> e.Event:
-    return e.CourierRequested(
-        at=command.at,
-        by=command.by,
-        leg=command.leg,
-        attempt=command.attempt,
-        courier=command.courier,
-        order=f"{case.number}-{command.leg}-{command.attempt}",
-        window=command.window if isinstance(command, c.RequestCourier) else None,
+    return (
+        e.CourierRequested(
+            at=command.at,
+            by=command.by,
+            leg=command.leg,
+            attempt=command.attempt,
+            courier=command.courier,
+            order=f"{case.number}-{command.leg}-{command.attempt}",
+            window=command.window,
+        ),
     )
 
 
@@ -458,22 +456,25 @@ def _record_cancellation(case: Case, command: c.RecordCancellation) -> Events:
 
 def _record_news(case: Case, command: c.RecordNews) -> Events:
     shipment = case.shipment(command.leg, command.attempt)
-    if shipment and is_known(command.identity, shipment.moves):
+    if shipment is None:  # an order is written down before it is placed: this one nobody has placed
+        raise NotFound("unknown_shipment")
+    if is_known(command.identity, shipment.moves):
         return ()
-    moved = e.ShipmentMoved(
-        at=command.at,
-        by=command.by,
-        leg=command.leg,
-        attempt=command.attempt,
-        waybill=command.waybill,
-        state=command.state,
-        happened_at=command.happened_at,
-        code=command.code,
-        identity=command.identity,
-        undoes=command.undoes,
-        reason=command.reason,
+    return (
+        e.ShipmentMoved(
+            at=command.at,
+            by=command.by,
+            leg=command.leg,
+            attempt=command.attempt,
+            waybill=command.waybill,
+            state=command.state,
+            happened_at=command.happened_at,
+            code=command.code,
+            identity=command.identity,
+            undoes=command.undoes,
+            reason=command.reason,
+        ),
     )
-    return (moved,) if shipment else (_requested(case, command), moved)
 
 
 # --- what the hall did ---

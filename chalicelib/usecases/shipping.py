@@ -148,7 +148,8 @@ def take_news(hall: Hall, courier: str, news: ports.News) -> None:
 
 
 def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, news: ports.News) -> None:
-    """Write news down. UnknownShipment: it tells of another courier's shipment, or of another waybill."""
+    """Write news down. UnknownShipment: it tells of another courier's shipment, or of another waybill; NotFound: of one
+    that was never ordered."""
     learnt = False
 
     def command(loaded: Loaded) -> RecordNews:
@@ -164,7 +165,6 @@ def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, n
             by=f"courier:{courier}",
             leg=leg,
             attempt=attempt,
-            courier=courier,
             waybill=news.waybill,
             state=news.state,
             happened_at=news.at,

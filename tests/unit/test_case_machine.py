@@ -323,7 +323,7 @@ def _outcome(book: Book, step: Step) -> list[tuple[type[c.Command], dict[str, An
             return [(c.RecordCancellation, {**which, "done": True})]
         case Kind.ASK_COURIER:
             state = "delivered" if (shipment := case.shipment(leg, attempt)) and shipment.left_at else "picked_up"
-            news = {"courier": "ems", "waybill": "W", "state": state, "code": state, "happened_at": book.now}
+            news = {"waybill": "W", "state": state, "code": state, "happened_at": book.now}
             return [(c.RecordNews, {**which, **news, "identity": f"{subject}-{state}-{book.now}"})]
     raise AssertionError(step)
 

@@ -10,7 +10,7 @@ from chalicelib.domain import commands as c
 from chalicelib.domain import events as e
 from chalicelib.domain.case import ADDRESS
 from chalicelib.domain.due import Kind, due, next_courier, pickup_window
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.service import Leg
 from chalicelib.domain.shipments import IN_VAIN
 from chalicelib.domain.status import actions, status
@@ -276,6 +276,16 @@ def test_a_courier_that_carries_it_is_not_called_off_whatever_it_answers() -> No
     move(book, Leg.PICKUP, "picked_up")
     assert names(book.do(c.RecordCancellation, leg=Leg.PICKUP, attempt=1, done=True)) == ["CancellationRefused"]
     assert status(book.case) == "pickup_under_way"
+
+
+def test_news_of_what_was_never_ordered_are_not_believed() -> None:
+    """An order is written down before it is placed: no courier can know of one that the log does not."""
+    book = ready()
+    order(book)
+    for leg, attempt in ((Leg.PICKUP, 2), (Leg.DELIVERY, 1)):
+        with pytest.raises(NotFound, match="unknown_shipment"):
+            book.news(leg, "delivered", attempt)
+    assert [shipment.key for shipment in book.case.shipments] == [(Leg.PICKUP, 1)]
 
 
 def test_two_couriers_at_once_are_one_too_many() -> None:

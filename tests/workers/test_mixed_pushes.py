@@ -89,6 +89,13 @@ def test_what_may_be_ours_in_a_moment_is_waited_for_whatever_else_is_told(way: W
     assert states(way) == ["picked_up"]
 
 
+def test_news_of_an_attempt_that_was_never_ordered_are_set_aside(way: Way) -> None:
+    push(way, way.hall.clock(), ("SF8", f"{way.number}-delivery-2"), op="80")
+    (message,) = failed(way)
+    assert message.error == "unknown_shipment"
+    assert states(way) == []
+
+
 def test_a_batch_that_is_replayed_tells_nothing_twice(way: Way) -> None:
     push(way, way.hall.clock(), ours(way), STRANGE)
     (message,) = failed(way)
