@@ -20,7 +20,9 @@ from chalicelib.ports import VendorError, VendorRejected, VendorTemporary, Vendo
 
 PAYMENTS = "stripe"  # the payment provider's code among the vendors
 FRESH = timedelta(seconds=30)  # for so long a process goes by what it read
-FORGET = timedelta(days=1)  # after which nobody has asked
+# What nobody has added to for so long says nothing about today. Longer than whoever waits for a vendor stays away from
+# it (LONGEST_PAUSE, a spread and a run of the sweep), or an outage would be forgotten while it lasts.
+FORGET = timedelta(minutes=30)
 TRIES = 3  # at writing down what several find out at once
 CODE = "circuit_open"
 

@@ -192,6 +192,21 @@ def test_each_run_of_the_sweep_tells_who_is_down_and_no_more_once_they_are_back(
     assert told() == []
 
 
+def test_an_outage_that_nobody_meets_any_more_is_not_told_of_for_long(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing that is owed needs the vendor: nobody finds out that it is back."""
+    hall = MemoryHall()
+    for _ in range(FAILURES):
+        with pytest.raises(VendorTemporary):
+            hall.health.ask(COURIER, always(DOWN))
+    runs = 0
+    for _ in range(12 * 2):
+        caplog.clear()
+        hall.clock.advance(EVERY)
+        call_sweep(hall)
+        runs += any(line.message == "vendor down" for line in caplog.records)
+    assert timedelta(minutes=20) < runs * EVERY < timedelta(minutes=35)
+
+
 # --- whose turn it is ---
 
 
