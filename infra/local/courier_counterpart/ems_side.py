@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -14,13 +14,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chalicelib.adapters.couriers.ems import seal, unseal
+from chalicelib.adapters.couriers.times import in_beijing
 from infra.local.courier_counterpart.book import Event, Parcel, Push, TooLate
 from infra.local.courier_counterpart.depot import Depot, Refused, silence
 from infra.local.courier_counterpart.dialects import Letter
 
 PATH = "/amp-prod-api/f/amp/api/open"
-_BEIJING = timezone(timedelta(hours=8))
-_TIME = "%Y-%m-%d %H:%M:%S"
 _OPERATIONS: Mapping[str, tuple[str, str]] = {
     "picked_up": ("203", "收寄计费信息"),
     "in_transit": ("305", "揽投发运/封车"),
@@ -80,7 +79,7 @@ class EmsSide:
             "msgType": "0",
             "senderNo": self._sender,
             "serialNo": serial,
-            "timeStamp": _beijing(now),
+            "timeStamp": in_beijing(now),
             "version": "v1.0.0",
         }
         return Letter({"content-type": "application/json"}, json.dumps(envelope).encode(), serial)
@@ -182,7 +181,7 @@ def _operation(event: Event) -> dict[str, str]:
     told = {
         "traceNo": event.waybill,
         "waybillNo": event.waybill,
-        "opTime": _beijing(event.at),
+        "opTime": in_beijing(event.at),
         "opCode": code,
         "opName": name,
         "opDesc": name,
@@ -203,11 +202,7 @@ def _envelope(now: datetime, code: str, message: str, result: dict[str, Any] | N
             "retCode": code,
             "retMsg": message,
             "retBody": None if result is None else json.dumps(result, ensure_ascii=False),
-            "retDate": _beijing(now),
+            "retDate": in_beijing(now),
             "success": code == "00000",
         }
     )
-
-
-def _beijing(at: datetime) -> str:
-    return at.astimezone(_BEIJING).strftime(_TIME)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from secrets import compare_digest, token_hex
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chalicelib.adapters.couriers.sf import digest
+from chalicelib.adapters.couriers.times import in_beijing
 from infra.local.courier_counterpart.book import Event, Parcel, Push, TooLate
 from infra.local.courier_counterpart.depot import Depot, Refused, silence
 from infra.local.courier_counterpart.dialects import Letter
@@ -24,8 +25,6 @@ from infra.local.courier_counterpart.dialects import Letter
 PATH = "/std/service"
 TOKEN_PATH = "/oauth2/accessToken"  # noqa: S105
 TOKEN_LASTS = timedelta(hours=2)
-_BEIJING = timezone(timedelta(hours=8))
-_TIME = "%Y-%m-%d %H:%M:%S"
 
 _ROUTES: Mapping[tuple[str, str], dict[str, str]] = {
     ("picked_up", ""): {"opCode": "50", "firstStatusCode": "1", "remark": "顺丰速运 已收取快件"},
@@ -85,7 +84,7 @@ class SfSide:
         self._checkword = terms["checkword"]
         self._card = terms["monthly_card"]
         self._token = ""
-        self._token_until = datetime.min.replace(tzinfo=_BEIJING)
+        self._token_until = datetime.min.replace(tzinfo=UTC)
 
     def letter(self, push: Push, now: datetime) -> Letter:
         """A route push or an order-state push in JSON; their own numbers are new at each attempt."""
@@ -252,7 +251,7 @@ def _about(event: Event) -> tuple[str, str]:
 
 def _route(event: Event) -> dict[str, str]:
     told = _ROUTES[_about(event)]
-    return {"acceptTime": _beijing(event.at), "acceptAddress": "本地", "reasonName": "", **told}
+    return {"acceptTime": in_beijing(event.at), "acceptAddress": "本地", "reasonName": "", **told}
 
 
 def _order_state(push: Push) -> dict[str, str]:
@@ -266,9 +265,9 @@ def _order_state(push: Push) -> dict[str, str]:
         "empPhone": "",
         "netCode": "",
         "carrierCode": "SF",
-        "lastTime": _beijing(push.event.at + timedelta(hours=1)),
-        "bookTime": _beijing(push.event.at),
-        "createTm": _beijing(push.event.at),
+        "lastTime": in_beijing(push.event.at + timedelta(hours=1)),
+        "bookTime": in_beijing(push.event.at),
+        "createTm": in_beijing(push.event.at),
     }
 
 
@@ -286,7 +285,3 @@ def _refused(fault: _Fault) -> Response:
 def _envelope(code: str, message: str, result: str | None) -> Response:
     envelope = {"apiResultCode": code, "apiErrorMsg": message, "apiResponseID": uuid4().hex, "apiResultData": result}
     return JSONResponse(envelope)
-
-
-def _beijing(at: datetime) -> str:
-    return at.astimezone(_BEIJING).strftime(_TIME)
