@@ -93,8 +93,8 @@ def _trouble(case: Case, now: datetime) -> Iterator[Item]:
 
 def _state_of_trouble(case: Case, leg: Leg, last: Shipment) -> str:
     """What a person has to know of a leg, "" for nothing."""
-    over = last.state == "delivered" or (bool(case.ending) and leg is not Leg.RETURN and not last.left_at)
-    if over:
+    carried = last.left_at and not last.failed
+    if last.state == "delivered" or (case.ending and leg is not Leg.RETURN and not carried):
         return ""
     if last.in_doubt:
         return "parcel_lost"

@@ -11,7 +11,7 @@ from chalicelib.domain.service import Leg, Milestone
 from chalicelib.domain.status import actions, status, timeline
 from chalicelib.domain.whereabouts import Place, Whereabouts, originals, parcels
 from tests.cases import Book
-from tests.unit.test_decide_couriers import called_off, move, names, order, owed, ready, rows, told
+from tests.unit.test_decide_couriers import called_off, in_vain, move, names, order, owed, ready, rows, told
 
 ALL = {"licence", "deed"}  # licence stays at the hall, deed goes back
 
@@ -220,6 +220,17 @@ def test_a_loss_after_the_withdrawal_gives_back_the_rest() -> None:
     assert 0 < first < book.case.fee
     assert lose(book, Leg.PICKUP) == ["ParcelLost", "RefundOwed"]
     assert sum(refund.amount for refund in book.case.refunds) == book.case.fee
+
+
+def test_a_pickup_that_was_written_off_after_the_withdrawal_is_nobodys_matter_any_more() -> None:
+    book = ready()
+    for _ in range(2):
+        in_vain(book)
+    order(book)
+    move(book, Leg.PICKUP, "picked_up")
+    book.do(c.Withdraw, by="applicant")
+    lose(book, Leg.PICKUP)
+    assert rows(book) == []
 
 
 def test_originals_that_are_lost_on_their_way_back_are_recorded() -> None:
