@@ -7,6 +7,7 @@ its story, event by event.
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import sys
 import time
@@ -44,7 +45,7 @@ def run_all(seeds: range, processes: int, most_failures: int) -> Outcome:
         return run(seeds, most_failures=most_failures)
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     outcome = Outcome()
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=settle_down) as pool:
         for part in pool.imap(run, chunks):
             outcome.add(part)
             for seed in part.failed:
@@ -55,6 +56,14 @@ def run_all(seeds: range, processes: int, most_failures: int) -> Outcome:
                 pool.terminate()
                 break
     return outcome
+
+
+def settle_down() -> None:
+    """Once everything is loaded that stays, the collector need not look at it again and again."""
+    walk(0)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def report(outcome: Outcome, seconds: float) -> None:

@@ -114,7 +114,7 @@ class Journey:
         for depot in hall.vendors.values():
             depot.seen = self.seen
             depot.on_booked = self._check_live
-        services = self.dice.choice(((LICENCE,), (LICENCE,), (LICENCE,), (RESIDENCE,), (LICENCE, RESIDENCE)))
+        services = self.dice.choice((*[(LICENCE,)] * 5, *[(RESIDENCE,)] * 2, (LICENCE, RESIDENCE)))
         for place, service in enumerate(services):
             person = Person(world, self.seen, hall.bank, service, f"journey-{self.seed}-{place}", self._act)
             self.persons.append(person)

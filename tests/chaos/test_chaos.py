@@ -15,7 +15,7 @@ from tests.chaos.invariants import RULES
 from tests.chaos.runs import Outcome, run
 from tests.chaos.runs import walk as walk_one
 
-SEEDS = range(1, 151)
+SEEDS = range(1, 131)
 PATIENCE = 300  # journeys in which a broken build has to be noticed
 
 
