@@ -13,6 +13,7 @@ from chalicelib.usecases import payment, shipping
 from chalicelib.usecases.execute import Loaded, execute, load
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.turns import spread
+from chalicelib.usecases.vendors import CircuitOpen
 
 LEASE = timedelta(seconds=120)  # no shorter than the worker may run
 
@@ -40,15 +41,19 @@ def perform(hall: Hall, number: str, kind: str, subject: str) -> str:
 
 
 def _do(hall: Hall, loaded: Loaded, step: Step) -> str:
-    """An outage may last longer than the queue's five tries: what meets one is left to the sweep, not counted as tried
-    in vain."""
+    """An outage may last longer than the queue's five tries: what meets one is left to the sweep.
+
+    What was turned away comes back when the vendor may be, not counted as tried in vain. What failed at the vendor's
+    itself comes back as often as anything that fails: the fault may be its own, and would shut the vendor to others.
+    """
     try:
         return _WORK[step.kind](hall, loaded, step.subject) or "done"
+    except CircuitOpen as refused:
+        hall.read_model.put_off(loaded.case.number, loaded.case.version, refused.retry_at + spread())
+        return "vendor_down"
     except (VendorTemporary, VendorUnknown) as error:
-        retry_at = hall.health.retry_at(error.vendor)
-        if retry_at is None:
+        if hall.health.retry_at(error.vendor) is None:
             raise
-        hall.read_model.put_off(loaded.case.number, loaded.case.version, retry_at + spread())
         return "vendor_down"
 
 

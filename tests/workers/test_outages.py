@@ -20,6 +20,7 @@ from chalicelib.ports import VendorTemporary, VendorUnknown
 from chalicelib.usecases import turns
 from chalicelib.usecases.execute import load
 from chalicelib.usecases.perform import perform
+from chalicelib.usecases.sweep import LONGEST_WAIT
 from chalicelib.usecases.turns import ASKING, CROWD, EVERY, LIMITS, Limit, Turns, vendor_of
 from chalicelib.usecases.vendors import FRESH, PAYMENTS
 from tests.halls import COURIER, MemoryHall
@@ -89,6 +90,8 @@ def pass_time(backstage: Backstage, hours: float) -> None:
         backstage.sweep()
 
 
+# Who has found a vendor down comes back as late as anybody whose step fails, all others as soon as it is back.
+LONGEST_HOURS = (LONGEST_WAIT + 2 * EVERY) / timedelta(hours=1)
 COUNTS = [40, pytest.param(1000, marks=pytest.mark.thorough)]
 
 
@@ -105,8 +108,10 @@ def test_a_courier_that_is_down_for_hours_gets_few_calls_and_then_every_order_on
     assert len(courier.at) <= FAILURES + 7 + hours * 60 / (LONGEST_PAUSE.total_seconds() / 60 / 2)
     assert courier.vendor.orders == {}
 
-    courier.down = False
+    courier.down, found_down = False, len(courier.at)
     pass_time(backstage, 2)
+    assert len(courier.vendor.orders) >= count - found_down
+    pass_time(backstage, LONGEST_HOURS)
     assert sorted(courier.vendor.orders) == sorted(f"{number}-pickup-1" for number in numbers)
     assert courier.by_case["order"] == count
     assert all(load(hall, number).case.shipments[0].waybill for number in numbers)
@@ -121,21 +126,36 @@ def test_a_courier_that_is_down_costs_the_queue_no_second_try() -> None:
     assert len(failed) == FAILURES - 1  # the last of the row opens the circuit, and knows it
 
 
-def test_a_step_that_met_an_outage_is_looked_at_when_it_may_be_over_and_not_counted_as_tried() -> None:
+def test_a_step_that_was_turned_away_is_looked_at_when_the_outage_may_be_over_and_not_counted_as_tried() -> None:
     way = owing(Kind.REFUND)
     hall = way.hall
     hall.health.ask(PAYMENTS, lambda: None)
     hall.clock.advance(EVERY)
     call_sweep(hall)  # hands the case on
-    hall.payments = hall.guarded(Faulty(hall.payments, "refund", always(VendorTemporary(PAYMENTS, "down"))))
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURES):
         with pytest.raises(VendorTemporary):
-            perform(hall, way.number, Kind.REFUND, "1")
+            hall.health.ask(PAYMENTS, always(VendorTemporary(PAYMENTS, "down")))
     assert perform(hall, way.number, Kind.REFUND, "1") == "vendor_down"
     retry_at = hall.health.circuit(PAYMENTS).retry_at
     assert retry_at is not None
     assert list(hall.read_model.needing_attention(retry_at - timedelta(milliseconds=1))) == []
     assert list(hall.read_model.needing_attention(retry_at + EVERY)) == [(way.number, way.case.version, 0)]
+
+
+def test_a_step_that_always_fails_does_not_keep_a_quiet_vendor_shut() -> None:
+    way = owing(Kind.REFUND)
+    hall = way.hall
+    sound = hall.payments.vendor
+    hall.payments = hall.guarded(broken := Faulty(sound, "refund", always(VendorUnknown(PAYMENTS, "http_500"))))
+    backstage = Backstage(hall, hall)
+    backstage.carry()
+    found = []
+    for _ in range(12 * 24):
+        hall.clock.advance(EVERY)
+        backstage.sweep()
+        found.append(state(hall.health.look(PAYMENTS), hall.clock()))
+    assert found.count(State.CLOSED) > 0.9 * len(found)
+    assert 8 <= broken.calls < 24
 
 
 def test_money_waits_out_an_outage_and_goes_back_once() -> None:
@@ -149,7 +169,7 @@ def test_money_waits_out_an_outage_and_goes_back_once() -> None:
     assert len(payments.at) < 60
     assert hall.payments.refunds == {}
     payments.down = False
-    pass_time(backstage, 1)
+    pass_time(backstage, LONGEST_HOURS)
     assert len(hall.payments.refunds) == 1
     assert way.case.refunds[0].state == "done"
 
