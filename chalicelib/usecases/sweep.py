@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
-from chalicelib.domain.due import attention_at, due
+from chalicelib.domain.due import agenda
 from chalicelib.domain.errors import NotFound
 from chalicelib.usecases.execute import load
 from chalicelib.usecases.hall import Hall
@@ -49,19 +49,21 @@ def chores(hall: Hall, grace: timedelta = GRACE) -> Iterator[Chore]:
 
 
 def _look(hall: Hall, turns: Turns, number: str, version: int, looks: int, now: datetime) -> None:
+    """What stays owed is tried less and less often, but puts off nothing else: the next look is no later than the next
+    step's time."""
     try:
         case = load(hall, number).case
     except NotFound:
         return
-    steps, put_off = turns.of(case, due(case, now))
+    ahead = agenda(case, now)
+    steps, put_off = turns.of(case, [step for step in ahead if step.at <= now])
+    later = next((step.at for step in ahead if step.at > now), None)
     if steps:
         hall.steps.send(number, steps)
-        again = now + wait(looks)
-        hall.read_model.look_again(number, version, min(again, put_off or again))
+        hall.read_model.look_again(number, version, min(filter(None, (now + wait(looks), put_off, later))))
     elif put_off:
-        hall.read_model.put_off(number, version, put_off)
+        hall.read_model.put_off(number, version, min(put_off, later or put_off))
     else:
-        later = attention_at(case, now)
         hall.read_model.look_again(number, version, later or now + LONGEST_WAIT)
 
 

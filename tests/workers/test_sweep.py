@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.due import Kind
+from chalicelib.domain.due import Kind, due
 from chalicelib.ports import InboxMessage, VendorTemporary
+from chalicelib.usecases.payment import follow_dispute
 from chalicelib.usecases.submit import Application, submit
 from chalicelib.usecases.sweep import FIRST_WAIT, GRACE, LONGEST_WAIT, wait
-from tests.api import RESIDENCE, RESIDENCE_ANSWERS
+from tests.api import LICENCE, LICENCE_ANSWERS, RESIDENCE, RESIDENCE_ANSWERS
 from tests.halls import COURIER, MemoryHall
 from tests.workers.faults import Faulty, always, of
 from tests.workers.journeys import Way, new_hall
@@ -120,6 +121,27 @@ def test_a_step_that_never_works_is_tried_less_and_less_often_but_never_given_up
     first_day, third_day = sum(tried[: 12 * 24]), sum(tried[-12 * 24 :])
     assert 8 <= first_day <= 20
     assert 4 <= third_day <= 9
+
+
+def test_what_stays_owed_for_weeks_does_not_make_the_hall_late_for_anything_else() -> None:
+    """A bank that takes its time over a dispute, and a courier that misses its window meanwhile."""
+    way = Way(new_hall())
+    way.apply_for(LICENCE, LICENCE_ANSWERS)
+    way.pay()
+    way.decide("pre-check")
+    hall = way.hall
+    hall.payments.open_dispute(way.case.payments[0].id)
+    follow_dispute(hall, "du_1")
+    way.work()
+    (shipment,) = way.case.shipments
+    hall.clock.advance(timedelta(days=1, hours=1))
+    while hall.clock() < shipment.overdue_at - timedelta(minutes=5):
+        way.pass_time(timedelta(minutes=5))
+    assert Kind.ASK_DISPUTE in {step.kind for step in due(way.case, hall.clock())}
+    courier = hall.vendors[COURIER] = Faulty(hall.vendors[COURIER], "query", lambda *_: None)
+    way.pass_time(timedelta(minutes=5))
+    way.pass_time(timedelta(minutes=5))
+    assert courier.calls == 1
 
 
 @given(looks=st.integers(0, 10_000))
