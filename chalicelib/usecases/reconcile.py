@@ -6,6 +6,9 @@ All of it is named in the report, with what a person has to look into.
 
 A payment and its entry may lie on two sides of midnight. So the statement is read a little beyond the day, and what is
 not on it is asked for by itself before it is called missing.
+
+A case is compared if either side has anything of it on that day. One whose only entry of the day is lost, and of which
+the provider has nothing then, is not found: only to fold the books anew writes that entry.
 """
 
 from __future__ import annotations
@@ -205,6 +208,8 @@ class _Day:
         loaded = self._load(number)
         if loaded:
             self._books(loaded, group)
+        else:
+            self._unknown(number, group.entries)
         case = loaded.case if loaded else None
         for charge in group.charges:
             if charge.state == "succeeded":
@@ -245,10 +250,13 @@ class _Day:
             self._hall.ledger.put(missing)
         for entry in missing:
             self._tell("entry_missing", case.number, entry, id=_name(entry), put_right=True)
-        for place, entry in kept.items():
-            if place not in logged:
-                self._tell("entry_unknown", case.number, entry, id=_name(entry))
+        self._unknown(case.number, (entry for place, entry in kept.items() if place not in logged))
         group.entries = list(logged.values())
+
+    def _unknown(self, number: str, entries: Iterable[Entry]) -> None:
+        """Entries that no log knows of."""
+        for entry in entries:
+            self._tell("entry_unknown", number, entry, id=_name(entry))
 
     # --- payments ---
 

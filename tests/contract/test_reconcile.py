@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib.domain import commands as c
 from chalicelib.domain.case import Case
+from chalicelib.domain.numbers import case_number
 from chalicelib.ports import VendorRejected, VendorTemporary
 from chalicelib.usecases.execute import execute, load
 from chalicelib.usecases.payment import follow_dispute, follow_refunds, refund_key
@@ -288,6 +289,15 @@ def an_entry_of_nothing(rig: Rig) -> Difference:
     return Difference("entry_unknown", number, f"{number}-99-{entry.number}", entry.payment)
 
 
+def an_entry_of_a_case_that_was_never_logged(rig: Rig) -> Difference:
+    number = rig.paid()
+    rig.hall.drain()
+    entry = next(entry for entry in rig.hall.ledger.between(DAY, DAY) if entry.case == number)
+    unknown = case_number(rig.hall.mac_key, "a key that nobody has sent")
+    rig.hall.ledger.put([replace(entry, case=unknown, payment="pi_nobodys")])
+    return Difference("entry_unknown", unknown, f"{unknown}-{entry.version}-{entry.number}", "pi_nobodys")
+
+
 PLANTS: tuple[Plant, ...] = (
     a_payment_of_nobody,
     a_payment_that_was_never_made,
@@ -300,6 +310,7 @@ PLANTS: tuple[Plant, ...] = (
     a_refund_that_succeeded_after_it_was_given_up,
     a_dispute_over_nobodys_payment,
     an_entry_of_nothing,
+    an_entry_of_a_case_that_was_never_logged,
 )
 
 # --- and what the hall puts right by itself ---
@@ -383,7 +394,7 @@ def test_each_planted_difference_is_found_and_named_and_nothing_else(rig: Rig) -
     planted.add(Difference("payment_unknown", "", "ch_", disputed))
     report = rig.reconcile()
     assert named_by(report.open) == planted
-    assert len(report.open) == len(PLANTS) + 1 == 12
+    assert len(report.open) == len(PLANTS) + 1 == 13
     assert report.disputes == 1
 
 
