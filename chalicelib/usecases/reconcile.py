@@ -28,10 +28,13 @@ from chalicelib.domain.jsonform import from_json, to_json
 from chalicelib.domain.ledger import Entry, books
 from chalicelib.domain.money import Money
 from chalicelib.domain.numbers import parse_case_number
+from chalicelib.logs import logger
 from chalicelib.ports import StatementItem, VendorRejected
 from chalicelib.usecases import payment as money
 from chalicelib.usecases.execute import Loaded, execute, load
 from chalicelib.usecases.hall import Hall
+
+log = logger("reconcile")
 
 MARGIN = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -101,7 +104,8 @@ class Report:
 def reconcile(hall: Hall, day: date) -> Report:
     """Compare a day, put right what can be, and keep the report as the newest one of that day.
 
-    Raises the provider's VendorError, and then an earlier report stays the newest.
+    Raises the provider's VendorError, and then an earlier report stays the newest; what was put right before that is in
+    the log, as all that is.
     """
     report = _Day(hall, day).compare()
     before = find_report(hall, day)
@@ -235,7 +239,11 @@ class _Day:
             about = Difference(kind, number, item.id, item.payment, provider=_side(item.amount, item.state))
         else:
             about = Difference(kind, number, item.vendor or item.payment, item.payment, item.refund, _booked(item))
-        self._found.append(replace(about, **more))  # type: ignore[arg-type]
+        found = replace(about, **more)  # type: ignore[arg-type]
+        self._found.append(found)
+        if found.put_right:  # at once: if the comparison breaks off, the next one does not come upon it any more
+            told = {"date": self._day.isoformat(), "kind": found.kind, "case": found.case, "id": found.id}
+            log.info("put right", extra=told)
 
     # --- the books against the log ---
 

@@ -94,12 +94,12 @@ def test_differences_are_told_by_kind_and_logged_without_a_name(
     assert json.dumps(told)
 
 
-def on_first(error: Exception) -> Callable[..., object]:
+def on_call(number: int, error: Exception) -> Callable[..., object]:
     asked: list[object] = []
 
     def fail(*_: object) -> None:
         asked.append(None)
-        if len(asked) == 1:
+        if len(asked) == number:
             raise error
 
     return fail
@@ -108,12 +108,33 @@ def on_first(error: Exception) -> Callable[..., object]:
 @pytest.mark.parametrize("error", [VendorTemporary("stripe", "down"), ZeroDivisionError()])
 def test_a_day_that_fails_keeps_no_other_waiting_and_fails_the_invocation(api: Api, error: Exception) -> None:
     next_morning(api)
-    api.hall.payments = Faulty(api.hall.payments, "statement", on_first(error))
+    api.hall.payments = Faulty(api.hall.payments, "statement", on_call(1, error))
     with pytest.raises(NotReconciled, match=r"^2026-11-23$"):
         call(api.hall)
     assert report(api).code == "unknown_report"
     assert report(api, "2026-11-17").status == 200
     assert call(api.hall)["2026-11-23"] == {}
+
+
+def test_what_is_put_right_is_logged_though_the_comparison_breaks_off_after_it(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases = [api.opened(RESIDENCE, f"key-0000000{number}") for number in (1, 2)]
+    for checkout in list(api.hall.payments.checkouts):
+        api.hall.payments.pay(checkout)
+    next_morning(api)
+    sound = api.hall.payments
+    api.hall.payments = Faulty(sound, "checkout", on_call(2, VendorTemporary("stripe", "down")))
+    with caplog.at_level(logging.INFO), pytest.raises(NotReconciled):
+        call(api.hall, {"date": "2026-11-23"})
+    (line,) = (vars(line) for line in caplog.records if line.getMessage() == "put right")
+    first, second = sorted(case["case"] for case in cases)
+    charge = next(charge for charge in sound.charges if charge.case == first)
+    told = {name: line[name] for name in ("date", "kind", "case", "id")}
+    assert told == {"date": "2026-11-23", "kind": "payment_unrecorded", "case": first, "id": charge.id}
+    api.hall.payments = sound
+    call(api.hall, {"date": "2026-11-23"})
+    assert [difference["case"] for difference in report(api).json["differences"]] == [second]
 
 
 def test_the_books_are_folded_anew_on_demand_some_cases_at_a_time(api: Api) -> None:
