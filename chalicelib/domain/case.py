@@ -122,6 +122,7 @@ class Shipment:
     missing: bool = False  # asked again and again, the courier has had no more to tell
     lost_at: datetime | None = None
     lost: tuple[str, ...] = ()  # the originals in it
+    opened: bool = False  # by a clerk: it has come, whatever its courier says, or has not said yet
 
     @property
     def state(self) -> str:
@@ -141,7 +142,9 @@ class Shipment:
     @property
     def in_vain(self) -> bool:
         """The courier was there for nothing, or has not come in its time."""
-        return not self.left_at and (self.missed_at is not None or shipments.in_vain(self.moves))
+        if self.left_at or self.opened:
+            return False
+        return self.missed_at is not None or shipments.in_vain(self.moves)
 
     @property
     def why(self) -> str:
@@ -164,12 +167,17 @@ class Shipment:
     @property
     def live(self) -> bool:
         """The courier has, or may have, something to do."""
-        return self.state not in shipments.FINAL | {"refused", "lost"}
+        return not self.opened and self.state not in shipments.FINAL | {"refused", "lost"}
 
     @property
     def failed(self) -> bool:
         """It came to nothing: nothing has been carried anywhere, or it was lost on the way."""
-        return self.state in ("refused", "cancelled", "returned", "lost")
+        return not self.opened and self.state in ("refused", "cancelled", "returned", "lost")
+
+    @property
+    def arrived_at(self) -> datetime | None:
+        """When it came where it was sent to; even if it had been written off by then."""
+        return shipments.delivered_at(self.moves) if "delivered" in (self.state, self.found) else None
 
     @property
     def failed_the_door(self) -> bool:
@@ -434,7 +442,7 @@ class Case:
         return frozenset(
             code
             for shipment in self.shipments
-            if shipment.lost_at and not shipment.found
+            if shipment.lost_at and not shipment.found and not shipment.opened
             for code in shipment.lost
             if not any(code in receipt.present and receipt.at > shipment.lost_at for receipt in self.receipts)
         )
@@ -495,8 +503,7 @@ class Case:
 
     def _still_counts(self, shipment: Shipment) -> bool:
         if shipment.leg is Leg.PICKUP:
-            opened = any(receipt.at >= shipment.requested_at for receipt in self.receipts)
-            return not opened and (not shipment.failed or shipment.found == "delivered")
+            return not shipment.opened and (not shipment.failed or shipment.found == "delivered")
         packed = self.packing is not None and self.packing.leg is shipment.leg
         return packed and not shipment.failed and shipment in self.tries(shipment.leg)
 
@@ -539,7 +546,7 @@ class Case:
         last = self.current(leg)
         if last is None or (self.ending and leg is not Leg.RETURN) or last.state == "delivered":
             return False
-        if leg is Leg.PICKUP and (last.left_at or self.originals_complete):
+        if leg is Leg.PICKUP and (last.left_at or last.opened or self.originals_complete):
             return False
         asked = any(c.of_address(leg) and c.asked_at >= last.requested_at for c in self.corrections)
         return not asked and ("wrong_address" in shipments.reasons(last.moves) or self.refused_by_all(leg))
@@ -550,7 +557,7 @@ class Case:
         if self.ending or not self.service.pickup or self.originals_complete:
             return False
         last = self.current(Leg.PICKUP)
-        if last is None or (last.left_at and not last.failed):
+        if last is None or last.opened or (last.left_at and not last.failed):
             return False
         if last.found == "delivered":
             return False
@@ -588,7 +595,7 @@ class Case:
         shipment = self.current(Leg.DELIVERY)
         if shipment is None or shipment.state != "delivered":
             return None
-        return next(move.at for move in shipments.standing(shipment.moves) if move.state == "delivered")
+        return shipment.arrived_at
 
     # --- how far it has come ---
 

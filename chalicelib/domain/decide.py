@@ -146,6 +146,8 @@ def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
         raise Conflict("no_pickup_ordered")
     if case.originals_complete:
         raise Conflict("originals_already_received")
+    if _opened_before(case, command):
+        return ()
     received = {code for receipt in case.receipts for code in receipt.present}
     required = {material.code for material in case.service.materials if material.original and material.required}
     missing = tuple(sorted(required - received - set(command.present)))
@@ -163,6 +165,14 @@ def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
         at=command.at, by=command.by, task="", pointers=(), materials=missing, note=command.note
     )
     return receipt, asked
+
+
+def _opened_before(case: Case, command: c.ReceiveOriginals) -> bool:
+    """The last envelope once more, because no answer came: no courier was ordered since, and nothing more is in it."""
+    if not case.receipts:
+        return False
+    last, pickup = case.receipts[-1], case.last_shipment(Leg.PICKUP)
+    return bool(pickup and pickup.requested_at <= last.at) and set(command.present) <= set(last.present)
 
 
 def _decide_task(case: Case, command: c.DecideTask) -> Events:
@@ -258,8 +268,7 @@ def _resolve_shipment(case: Case, command: c.ResolveShipment) -> Events:
     lost = command.resolution == "lost"
     if shipment.ending == ("lost" if lost else "cancelled"):
         return ()
-    arrived = shipment.leg is Leg.PICKUP and any(receipt.at >= shipment.requested_at for receipt in case.receipts)
-    if not shipment.live or arrived or bool(shipment.left_at) != lost:
+    if not shipment.live or bool(shipment.left_at) != lost:
         raise Conflict("shipment_not_under_way" if lost else "shipment_not_awaited")
     if not command.note:
         raise Invalid("reason_missing", "/reason")

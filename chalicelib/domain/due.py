@@ -118,7 +118,7 @@ def _live_shipment(case: Case, shipment: Shipment) -> Iterator[Step]:
         yield Step(Kind.CANCEL_COURIER, subject, max(_unwanted_since(case), shipment.requested_at + CANCEL_AFTER))
     elif not shipment.booked:
         yield Step(Kind.ORDER_COURIER, subject, shipment.requested_at)
-    elif not (shipment.leg is Leg.PICKUP and case.originals_complete):
+    else:
         yield Step(Kind.ASK_COURIER, subject, shipment.overdue_at)
 
 
@@ -159,17 +159,17 @@ def _pickup_owed_since(case: Case) -> datetime | None:
     ready = case.service.pickup and not case.ending and case.settled_at and case.pre_checked and case.files_in_order
     if not ready or case.originals_complete or case.window_chosen_at is None or case.address_open(Leg.PICKUP):
         return None
+    if case.receipts and case.window_chosen_at < case.receipts[-1].at:
+        return None  # not all was in the last envelope: the applicant chooses a window for the rest
     last = case.current(Leg.PICKUP)
     if last is None:
         checked = [case.files_checked_at, *(task.decided_at for task in case.tasks)]
         return max([case.settled_at, *(at for at in checked if at)]) if case.settled_at else None
-    if last.lost_at:
+    if last.lost_at and not last.opened:
         return None if case.window_wanted or last.found == "delivered" else case.window_chosen_at
     if last.failed:
         return _retry_since(case, Leg.PICKUP)
-    # The last envelope came, but not all was in it: the applicant chooses a window for the rest, and one courier comes.
-    chosen_since = bool(case.receipts) and case.window_chosen_at >= case.receipts[-1].at
-    return case.window_chosen_at if chosen_since and case.window_chosen_at > last.requested_at else None
+    return case.window_chosen_at if last.opened and case.window_chosen_at > last.requested_at else None
 
 
 def _parcel_owed_since(case: Case, leg: Leg) -> datetime | None:

@@ -263,7 +263,7 @@ def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
         before.ending if before.ending in ("kept", "lost") else ""
     )  # a courier that reports has the order after all
     after = replace(before, waybill=waybill, booked=True, ending=ending, missing=False, moves=(*before.moves, move))
-    case = case.with_shipment(after)
+    case = _opened(case.with_shipment(after))
     if after.leg is not Leg.PICKUP and after.state == "returned" != before.state:
         case = replace(case, packing=None)  # the envelope is back at the hall and waits for a new dispatch
     return _shipment_happening(_address_found(case, after, event), after, event)
@@ -330,11 +330,33 @@ def _parcel_lost(case: Case, event: e.ParcelLost) -> Case:
 
 def _originals_received(case: Case, event: e.OriginalsReceived) -> Case:
     receipt = Receipt(event.present, event.missing, event.at, event.by)
-    case = replace(case, receipts=(*case.receipts, receipt))
+    case = _opened(replace(case, receipts=(*case.receipts, receipt)))
     correction = case.open_correction
     if correction and correction.materials and not case.missing_originals:
         return _correction_done(case, event)
     return case
+
+
+def _opened(case: Case) -> Case:
+    """Which envelopes the clerks have opened, as far as anybody can know by now: late news may tell it better."""
+    opened: set[tuple[str, int]] = set()
+    for receipt in case.receipts:
+        left = [s for s in case.attempts(Leg.PICKUP) if s.booked and s.key not in opened]
+        came = [(_likely(s, receipt.at), s.key) for s in left if s.requested_at <= receipt.at]
+        opened |= {key for _, key in sorted(came)[-1:]}
+    return replace(case, shipments=tuple(replace(s, opened=s.key in opened) for s in case.shipments))
+
+
+def _likely(shipment: Shipment, at: datetime) -> int:
+    """How likely it was the envelope that was opened then: one that had arrived, that is under way, that is to come,
+    that was lost; and, last, one of which the courier says that it never came."""
+    if shipment.arrived_at and shipment.arrived_at <= at:
+        return 4
+    if shipment.state == "lost":
+        return 1
+    if shipment.state in ("refused", "cancelled", "returned"):
+        return 0
+    return 3 if shipment.left_at else 2
 
 
 def _certificate_issued(case: Case, event: e.CertificateIssued) -> Case:

@@ -87,6 +87,11 @@ def left_at(moves: Sequence[Move]) -> datetime | None:
     return next((move.at for move in standing(moves) if _has_left(move)), None)
 
 
+def delivered_at(moves: Sequence[Move]) -> datetime | None:
+    """When the courier handed it over, None while it hasn't."""
+    return next((move.at for move in standing(moves) if move.state == "delivered"), None)
+
+
 def _has_left(move: Move) -> bool:
     return move.state in UNDER_WAY or move.reason in GONE
 

@@ -28,13 +28,13 @@ class Whereabouts:
 
 def parcels(case: Case) -> dict[tuple[Leg, int], Whereabouts]:
     """Of each attempt at a leg, by ``Shipment.key``."""
-    return {(shipment.leg, shipment.attempt): _parcel(case, shipment) for shipment in case.shipments}
+    return {(shipment.leg, shipment.attempt): _parcel(shipment) for shipment in case.shipments}
 
 
-def _parcel(case: Case, shipment: Shipment) -> Whereabouts:
+def _parcel(shipment: Shipment) -> Whereabouts:
     inwards = shipment.leg is Leg.PICKUP
-    if inwards and _checked_in(case, shipment):
-        return Whereabouts(Place.HALL)  # whatever the courier says, or has not said yet
+    if shipment.opened:
+        return Whereabouts(Place.HALL)
     state = shipment.found or shipment.state
     if state == "lost":
         return Whereabouts(Place.LOST)
@@ -45,14 +45,6 @@ def _parcel(case: Case, shipment: Shipment) -> Whereabouts:
     if not shipment.left_at or state == "returned":
         return Whereabouts(Place.APPLICANT if inwards else Place.HALL)
     return Whereabouts(Place.COURIER, shipment.courier, shipment.waybill)
-
-
-def _checked_in(case: Case, shipment: Shipment) -> bool:
-    """A clerk has opened the envelope: the first receipt since this order, and before the next one."""
-    later = [s.requested_at for s in case.attempts(Leg.PICKUP) if s.attempt > shipment.attempt]
-    since = [receipt.at for receipt in case.receipts if receipt.at >= shipment.requested_at]
-    came = shipment.booked and shipment.state not in ("refused", "cancelled", "returned")
-    return bool(since and came) and (not later or since[0] < later[0])
 
 
 def originals(case: Case) -> dict[str, Whereabouts]:
@@ -72,11 +64,9 @@ def _original(case: Case, code: str) -> Whereabouts:
 
 def _on_its_way_in(case: Case) -> Whereabouts:
     """What no clerk has checked in is taken to be in the last envelope that came, or is coming."""
-    taken = [s for s in case.attempts(Leg.PICKUP) if s.left_at and (s.found or s.state) not in ("returned", "lost")]
-    checked_in = case.receipts[-1].at if case.receipts else None
-    if not taken or (checked_in and checked_in >= taken[-1].requested_at):
-        return Whereabouts(Place.APPLICANT)
-    return _parcel(case, taken[-1])
+    unopened = [s for s in case.attempts(Leg.PICKUP) if s.left_at and not s.opened]
+    taken = [s for s in unopened if (s.found or s.state) not in ("returned", "lost")]
+    return _parcel(taken[-1]) if taken else Whereabouts(Place.APPLICANT)
 
 
 def _on_its_way_out(case: Case, code: str) -> Whereabouts:
@@ -87,4 +77,4 @@ def _on_its_way_out(case: Case, code: str) -> Whereabouts:
         carrier = next(s for s in attempts if s.left_at and s.requested_at >= packing.at)
     else:
         carrier = next(s for s in case.shipments if code in s.lost and s.found)
-    return _parcel(case, carrier)
+    return _parcel(carrier)

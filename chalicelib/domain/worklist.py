@@ -45,7 +45,7 @@ def _tasks(case: Case, now: datetime) -> Iterator[Item]:
 
 def _paper(case: Case, now: datetime) -> Iterator[Item]:
     pickup = case.current(Leg.PICKUP)
-    if pickup and "delivered" in (pickup.state, pickup.found) and not _receipt_since(case, pickup.requested_at):
+    if pickup and pickup.arrived_at and not pickup.opened:
         yield _front(case, "originals", "awaiting_originals_check", now)
     closed = case.ending == "closed"  # what is still here then was in a lost parcel that has turned up
     packed = case.packing is not None and not case.stranded(case.packing.leg)
@@ -61,10 +61,6 @@ def _paper(case: Case, now: datetime) -> Iterator[Item]:
 def _dispatch(case: Case, state: str, now: datetime) -> Item:
     """Nothing leaves for an address that the applicant is still asked for."""
     return _front(case, "dispatch", "awaiting_address" if case.open_correction else state, now)
-
-
-def _receipt_since(case: Case, at: datetime) -> bool:
-    return any(receipt.at >= at for receipt in case.receipts)
 
 
 def _front(case: Case, row: str, state: str, now: datetime) -> Item:

@@ -11,7 +11,7 @@ from chalicelib.domain.service import Leg, Milestone
 from chalicelib.domain.status import actions, status, timeline
 from chalicelib.domain.whereabouts import Place, Whereabouts, originals, parcels
 from tests.cases import Book
-from tests.unit.test_decide_couriers import called_off, in_vain, move, names, order, owed, ready, rows, told
+from tests.unit.test_decide_couriers import called_off, in_vain, move, names, order, owed, ready, refuse, rows, told
 
 ALL = {"licence", "deed"}  # licence stays at the hall, deed goes back
 
@@ -92,6 +92,60 @@ def test_an_envelope_that_the_clerk_has_opened_is_not_lost() -> None:
     book.receive()
     with pytest.raises(Conflict, match="shipment_not_under_way"):
         lose(book, Leg.PICKUP)
+
+
+def for_the_rest(book: Book) -> None:
+    """The clerk has missed something; the applicant wants it fetched."""
+    assert told(book)[-1] == "correction_requested"
+    assert (Kind.ORDER_COURIER, "pickup-2") not in owed(book)
+    book.do(c.Reschedule, by="applicant", window=book.window())
+
+
+def test_the_rest_is_fetched_though_the_first_courier_never_says_that_it_delivered() -> None:
+    book = picked_up()
+    book.receive("licence")
+    for_the_rest(book)
+    order(book)
+    book.pass_time(days=12)
+    assert [step for step in owed(book) if "pickup-1" in step] == []
+    assert book.do(c.RecordSilence, leg=Leg.PICKUP, attempt=1) == ()
+    assert rows(book) == []
+    assert parcels(book.case)[Leg.PICKUP, 1].place is Place.HALL
+    assert book.refold() == book.case
+
+
+def test_the_rest_is_fetched_though_the_first_courier_has_never_said_anything() -> None:
+    book = Book.open().to_pickup()
+    book.receive("licence")
+    for_the_rest(book)
+    book.pass_time(minutes=4)
+    assert [step for step in owed(book) if "pickup-1" in step] == []
+    order(book)
+    assert rows(book) == []
+
+
+def test_what_a_courier_says_of_an_opened_envelope_orders_no_other() -> None:
+    book = picked_up()
+    book.receive("licence")
+    move(book, Leg.PICKUP, "returned")
+    assert owed(book) == []
+    assert parcels(book.case)[Leg.PICKUP, 1].place is Place.HALL
+
+
+def test_news_that_come_late_tell_which_envelope_was_opened() -> None:
+    """The first courier was thought refused, and brought it all the same; the second has not come yet."""
+    book = ready()
+    refuse(book)
+    order(book)
+    arrived = book.now
+    book.receive()
+    assert [shipment.opened for shipment in book.case.shipments] == [False, True]
+    book.news(Leg.PICKUP, "delivered", 1, happened_at=arrived)
+    assert [shipment.opened for shipment in book.case.shipments] == [True, False]
+    book.pass_time(minutes=4)
+    assert owed(book) == [(Kind.CANCEL_COURIER, "pickup-2")]
+    assert rows(book) == []
+    assert book.refold() == book.case
 
 
 def test_a_lost_result_is_revoked_issued_anew_and_sent_again() -> None:
