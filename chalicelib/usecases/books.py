@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from itertools import islice
 
 from chalicelib.domain.case import Case
@@ -26,10 +27,15 @@ def write(hall: Hall, loaded: Loaded, versions: Collection[int] | None = None) -
     return len(entries)
 
 
-def fold_anew(hall: Hall, after: str = "", most: int | None = None) -> Iterator[tuple[str, int]]:
-    """Write the books of every case behind ``after`` anew from its log: each case's number and its entries, as it goes.
+def fold_anew(hall: Hall, after: str = "", most: int | None = None) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Every case behind ``after``, with what writes its books anew from its log and gives the number of its entries.
 
-    ``most`` is the number of cases after which to stop. What is in the books already is written over by the same.
+    ``most`` is the number of cases after which to stop. What is in the books already is written over by the same. Each
+    case is done for itself: one that can't be read must not keep the others from their books.
     """
     for number in islice(hall.log.cases(after), most):
-        yield number, write(hall, load(hall, number))
+        yield number, partial(_fold, hall, number)
+
+
+def _fold(hall: Hall, number: str) -> int:
+    return write(hall, load(hall, number))

@@ -5,6 +5,7 @@ Set up in ``infra/aws/resources.yaml``: its hour, and the alarms when there are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -74,12 +75,31 @@ def _differences(hall: Hall, day: date) -> dict[str, int] | None:
 
 
 def fold(hall: Hall, after: str, most: int) -> dict[str, Any]:
-    """How many cases were folded, how many entries they have, and the case to go on after ("": that was all)."""
+    """How many cases were folded, how many could not be (the log names them), how many entries they have, and the case
+    to go on after ("": that was all)."""
     from chalicelib.usecases.books import fold_anew
 
-    cases, entries, last = 0, 0, ""
-    for last, written in fold_anew(hall, after, most):  # noqa: B007 - the last one is told
-        cases, entries = cases + 1, entries + written
-    found = {"cases": cases, "entries": entries, "fold_anew": last if cases == most else ""}
+    last, written = "", []
+    for number, write in fold_anew(hall, after, most):
+        last = number
+        written.append(_written(number, write))
+    entries = [count for count in written if count is not None]
+    found = {
+        "cases": len(entries),
+        "failed": len(written) - len(entries),
+        "entries": sum(entries),
+        "fold_anew": last if len(written) == most else "",
+    }
     log.info("books folded", extra=found)
     return found
+
+
+def _written(case: str, write: Callable[[], int]) -> int | None:
+    """The number of a case's entries; None: its books could not be written anew."""
+    try:
+        return write()
+    except VendorError as error:
+        log.warning("not folded", extra={"case": case, "vendor": error.vendor, "error": error.code})
+    except Exception:
+        log.exception("not folded", extra={"case": case})
+    return None

@@ -18,7 +18,7 @@ from chalicelib.workers import reconcile as worker
 from chalicelib.workers.reconcile import NotReconciled
 from tests.api import APPLICANT, RESIDENCE, Answer, Api, Json, api_over
 from tests.halls import MemoryHall
-from tests.workers.faults import Faulty
+from tests.workers.faults import Faulty, of
 
 DAY = date(2026, 11, 23)
 SCHEDULED = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
@@ -145,8 +145,22 @@ def test_the_books_are_folded_anew_on_demand_some_cases_at_a_time(api: Api) -> N
     first = call(api.hall, {"fold_anew": "", "most": 2})
     assert (first["cases"], first["entries"]) == (2, 2)
     rest = call(api.hall, {"fold_anew": first["fold_anew"], "most": 2})
-    assert rest == {"cases": 1, "entries": 1, "fold_anew": ""}
+    assert rest == {"cases": 1, "failed": 0, "entries": 1, "fold_anew": ""}
     assert list(api.hall.ledger.between(DAY, DAY)) == before
+
+
+@pytest.mark.parametrize("error", [VendorTemporary("cases", "down"), ZeroDivisionError()])
+def test_a_case_that_can_not_be_read_is_named_and_keeps_no_other_from_being_folded(
+    api: Api, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases = sorted(api.paid(RESIDENCE, f"key-0000000{number}")["case"] for number in (1, 2, 3))
+    before = [entry for entry in api.hall.ledger.between(DAY, DAY) if entry.case != cases[1]]
+    api.hall.ledger = MemoryLedger()
+    api.hall.log = Faulty(api.hall.log, "load", of(cases[1], error))  # type: ignore[assignment]
+    found = call(api.hall, {"fold_anew": "", "most": 3})
+    assert found == {"cases": 2, "failed": 1, "entries": 2, "fold_anew": cases[2]}
+    assert list(api.hall.ledger.between(DAY, DAY)) == before
+    assert [vars(line).get("case") for line in caplog.records if line.message == "not folded"] == [cases[1]]
 
 
 def test_only_supervisors_and_auditors_read_the_report(api: Api) -> None:

@@ -203,11 +203,11 @@ def test_the_books_can_be_folded_anew_from_the_log_a_few_cases_at_a_time(hall: M
     hall.drain()
     before = the_books(hall)
     hall.ledger = MemoryLedger()
-    first = list(fold_anew(hall, most=2))
+    first = [(case, write()) for case, write in fold_anew(hall, most=2)]
     assert len(first) == 2
     assert the_books(hall) != before
-    rest = list(fold_anew(hall, after=first[-1][0]))
+    rest = [(case, write()) for case, write in fold_anew(hall, after=first[-1][0])]
     assert [entries for _, entries in (*first, *rest)] == [1, 1, 1]
     assert the_books(hall) == before
-    list(fold_anew(hall))
+    assert sum(write() for _, write in fold_anew(hall)) == 3
     assert the_books(hall) == before
