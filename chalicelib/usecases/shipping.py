@@ -157,7 +157,8 @@ def record_news(hall: Hall, number: str, leg: Leg, attempt: int, courier: str, n
         known = loaded.case.shipment(leg, attempt)
         if known and known.courier != courier:
             raise UnknownShipment("another courier's shipment")
-        if known and news.waybill and known.waybill not in ("", news.waybill):
+        # One that names none, though there is one, may be of somebody who knows no more than our number.
+        if known and known.waybill not in ("", news.waybill):
             raise UnknownShipment("another waybill")
         learnt = bool(news.waybill) and not (known and known.waybill)
         return RecordNews(

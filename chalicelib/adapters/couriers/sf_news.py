@@ -228,7 +228,7 @@ class _Push:
         except ValueError:
             news = None
         lasting = {name: text for name, text in element.items() if name not in ("id", "pushed")}
-        return news.identity if news else json.dumps(lasting, sort_keys=True)
+        return f"{news.identity} {news.waybill}" if news else json.dumps(lasting, sort_keys=True)
 
 
 def _opened(body: bytes) -> _Push:
