@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.secrecy import derived
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -210,13 +211,12 @@ class AwsHall:
     def _terms(self, code: str) -> Terms:
         from chalicelib.adapters.couriers.terms import Terms
 
-        callback = f"{self.url}/webhooks/couriers/{code}/{self.courier_token}"
+        callback = f"{self.url}/webhooks/couriers/{code}/{self.courier_token(code)}"
         options, secrets = self.settings.courier_options.get(code, {}), self.secrets["couriers"].get(code, {})
         return Terms(options, secrets, callback, memory=self.lookups)
 
-    @property
-    def courier_token(self) -> str:
-        return str(self.secrets["courier_token"])
+    def courier_token(self, code: str) -> str:
+        return derived(self.secrets["courier_token"], code)
 
     @cached_property
     def notifier(self) -> ports.Notifier:

@@ -21,6 +21,7 @@ from chalicelib.adapters.local_signer import LocalSigner
 from chalicelib.adapters.memory_payments import MemoryPayments
 from chalicelib.adapters.oidc import OidcIdentities
 from chalicelib.adapters.stripe_webhook import StripeWebhook
+from chalicelib.domain.secrecy import derived
 from chalicelib.forms.catalogue import Catalogue
 from chalicelib.forms.inspection import inspect
 from chalicelib.ports import CertificateDocument, CourierWebhook, Finding, InboxMessage, Party
@@ -39,6 +40,11 @@ STRIPE_SECRET = "whsec_test"
 ISSUER = "https://issuer.invalid/desk"
 AUDIENCE = "doorstep-desk"
 ROUNDS = 100  # more than any case can need: a hall that never comes to rest is a failure
+
+
+def token_of(courier: str) -> str:
+    """The secret part of the address that this courier reports to."""
+    return derived(COURIER_TOKEN, courier)
 
 
 @dataclass
@@ -145,7 +151,6 @@ class MemoryHall:
 
     url = "https://hall.example"
     mac_key = b"a key of the tests, and of nothing else"
-    courier_token = COURIER_TOKEN
     party = Party("政务服务中心", "02100000000", "上海市", "上海市", "徐汇区", "样例路 2 号", "200030")
 
     def __init__(
@@ -197,6 +202,9 @@ class MemoryHall:
         if code not in self.vendors:
             raise KeyError(code)
         return OpenWebhook(COURIER_SECRET, code)
+
+    def courier_token(self, code: str) -> str:
+        return token_of(code)
 
     # --- the workers' part ---
 

@@ -37,7 +37,7 @@ def take_courier_push(call: Call, courier: str, token: str) -> Response:
     if courier not in call.hall.courier_codes:
         raise Refusal("not_found")
     webhook, body = call.hall.courier_webhook(courier), call.body()
-    if not is_same(token, call.hall.courier_token):
+    if not is_same(token, call.hall.courier_token(courier)):
         return _reply(webhook.refuse())
     try:
         inbox.accept_courier_push(call.hall, courier, _headers(call), body)

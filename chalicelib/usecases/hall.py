@@ -82,9 +82,8 @@ class Hall(Protocol):
     def courier(self, code: str) -> ports.Courier: ...
     def courier_webhook(self, code: str) -> ports.CourierWebhook: ...
 
-    @property
-    def courier_token(self) -> str:
-        """The secret part of the couriers' webhook addresses."""
+    def courier_token(self, code: str) -> str:
+        """The secret part of the address that this courier reports to; no other courier knows it."""
         ...
 
     @property

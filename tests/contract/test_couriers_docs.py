@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from dataclasses import fields
@@ -19,6 +20,7 @@ from chalicelib.adapters.couriers.http import Answer, Http
 from chalicelib.adapters.couriers.open_http import OpenCourier, OpenWebhook, signed
 from chalicelib.ports import COURIER_REASONS, COURIER_STATES
 from chalicelib.settings import Settings
+from chalicelib.wiring import AwsHall
 from infra.local.agreements import AGREEMENTS
 from infra.local.courier_counterpart.chaos import Faults
 from infra.local.courier_counterpart.dialects import REASONS
@@ -141,6 +143,14 @@ def test_the_pages_settings_are_read() -> None:
     settings = Settings.from_env(required)
     assert settings.couriers == {"": ("ems", "sf"), "enquiry": ("open",)}
     assert settings.courier_options == {"ems": {"sender": "1100000000000"}}
+
+
+def test_each_courier_has_the_token_that_the_page_says() -> None:
+    hall = AwsHall(Settings.from_env({f"DOORSTEP_{name}": "x" for name in REQUIRED}))
+    hall.secrets = {"courier_token": "hall's"}
+    tokens = {code: hall.courier_token(code) for code in couriers.MODULES}
+    assert tokens["sf"] == hmac.new(b"hall's", b"sf", "sha256").hexdigest()
+    assert len(set(tokens.values())) == len(tokens)
 
 
 def test_the_page_names_every_fault_of_the_counterpart() -> None:

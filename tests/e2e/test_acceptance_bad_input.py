@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 
 from chalicelib.adapters.couriers.ems import seal
 from chalicelib.adapters.couriers.open_http import signed
+from chalicelib.domain.secrecy import derived
 from infra.local import cloud
 from infra.local.agreements import AGREEMENTS
 from infra.local.demo import ANSWERS, Hall, Walk
@@ -326,6 +327,11 @@ def agreed(one_hall: OneHall) -> dict[str, str]:
     return keys
 
 
+def address_of(courier: str, agreed: dict[str, Any]) -> str:
+    """Where this courier reports to."""
+    return f"/webhooks/couriers/{courier}/{derived(agreed['courier_token'], courier)}"
+
+
 def test_stripe_is_believed_by_its_signature_only(ask: Ask, agreed: dict[str, Any]) -> None:
     event = {"id": "evt_forged", "object": "event", "type": "checkout.session.completed"}
     body = json.dumps(event | {"data": {"object": {"id": "cs_test_forged"}}})
@@ -359,7 +365,7 @@ def test_ems_is_believed_by_its_key_and_its_address_only(ask: Ask, agreed: dict[
     place = sealed[40]
     altered = sealed[:40] + ("A" if place != "A" else "B") + sealed[41:]
     another_key = seal(content, "MDEyMzQ1Njc4OWFiY2RlZg==")
-    address = f"/webhooks/couriers/ems/{agreed['courier_token']}"
+    address = address_of("ems", agreed)
     for where, sent in [
         ("/webhooks/couriers/ems/guessed", envelope),
         (address, envelope | {"logitcsInterface": content}),
@@ -381,7 +387,7 @@ def test_the_open_courier_is_believed_by_its_signature_and_its_address_only(ask:
     signer, now = Webhook(agreed["couriers"]["open"]["secret"]), datetime.now(UTC)
     good = signed(signer, "msg_forged", now, body)
     another = Webhook("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
-    address = f"/webhooks/couriers/open/{agreed['courier_token']}"
+    address = address_of("open", agreed)
     for where, headers, sent in [
         ("/webhooks/couriers/open/guessed", good, body),
         (address, {}, body),
@@ -396,13 +402,13 @@ def test_the_open_courier_is_believed_by_its_signature_and_its_address_only(ask:
 
 
 def test_a_courier_without_a_contract_is_not_known(ask: Ask, agreed: dict[str, Any]) -> None:
-    answer = ask("POST", f"/webhooks/couriers/pigeon/{agreed['courier_token']}", json={})
+    answer = ask("POST", address_of("pigeon", agreed), json={})
     check_problem(answer, 404, "not_found")
 
 
 def test_a_webhook_of_two_megabytes_is_refused(ask: Ask, agreed: dict[str, Any]) -> None:
     body = b"x" * 2 * 1024 * 1024
-    for path in ("/webhooks/stripe", f"/webhooks/couriers/open/{agreed['courier_token']}"):
+    for path in ("/webhooks/stripe", address_of("open", agreed)):
         answer = ask("POST", path, content=body, headers={"Content-Type": "application/json"})
         check_problem(answer, 413, "body_too_large")
 

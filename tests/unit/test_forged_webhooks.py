@@ -9,6 +9,7 @@ the secret address: there the address is the whole proof, and what comes to any 
 from __future__ import annotations
 
 import ast
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ from tests.forgeries import (
     stripe_event,
     with_other_proof,
 )
-from tests.halls import COURIER_TOKEN, MemoryHall
+from tests.halls import COURIER_TOKEN, MemoryHall, token_of
 
 FORGERIES = 1000  # for each vendor
 CODE = Path(__file__).parents[2] / "chalicelib"
@@ -47,7 +48,7 @@ class OneCourierHall(MemoryHall):
 
     def __init__(self, code: str, room: Path) -> None:
         super().__init__(couriers=(code,))
-        self.sender = Sender(code, room, COURIER_TOKEN, self.clock)
+        self.sender = Sender(code, room, token_of(code), self.clock)
         self.vendors[code] = SenderAsCourier(self.sender)
 
     def courier_webhook(self, code: str) -> CourierWebhook:
@@ -189,6 +190,38 @@ def test_who_knows_the_secret_address_of_sf_has_to_know_order_and_waybill_too(ap
         api.hall.drain()
     assert versions(api, case["case"]) == before
     assert len(list(api.hall.inbox.failed())) == 2
+
+
+@pytest.mark.parametrize(("api", "code"), [(code, code) for code in couriers.MODULES], indirect=["api"])
+def test_no_courier_knows_the_address_of_another(api: Api, code: str) -> None:
+    sender = api.hall.sender  # type: ignore[attr-defined]
+    genuine = sender.push("D7K3-M9QF-2XHVA-pickup-1", "delivered")
+    others = [token_of(other) for other in couriers.MODULES if other != code]
+    for token in (*others, COURIER_TOKEN):
+        assert knock(api, replace(genuine, path=f"/webhooks/couriers/{code}/{token}")) == 401
+    assert stored(api) == set()
+
+
+@pytest.mark.parametrize("api", ["sf"], indirect=True)
+def test_states_that_name_no_waybill_are_not_believed_once_there_is_one(api: Api) -> None:
+    case = api.paid(LICENCE)
+    api.decide(case, "pre-check", "market-regulation")
+    sender, number = api.hall.sender, f"{case['case']}-pickup-1"  # type: ignore[attr-defined]
+    before = versions(api, case["case"])
+    genuine = sender.push(number, "pickup_scheduled")
+    (news,) = sender.webhook.read(genuine.body)
+    dice = random.Random("states")
+    waybills, codes = ("", *(f"{dice.randrange(10**12):013}" for _ in range(9))), ("00", "04-40001", "04-40021", "05")
+    for waybill in waybills:
+        for code in codes:
+            body = genuine.body.replace(news.waybill.encode(), waybill.encode()).replace(b"04-40001", code.encode())
+            assert knock(api, replace(genuine, body=body)) == 200
+    api.hall.drain()
+    assert versions(api, case["case"]) == before
+    assert len(list(api.hall.inbox.failed())) == len(waybills) * len(codes)
+    assert knock(api, genuine) == 200
+    api.hall.drain()
+    assert versions(api, case["case"]) > before
 
 
 # --- how a secret is compared ------------------------------------------------------------------------------------

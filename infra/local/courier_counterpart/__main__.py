@@ -1,8 +1,8 @@
 """``python -m infra.local.courier_counterpart``: the courier of the local hall, on loopback only.
 
-What is secret comes from the environment, where ``ps`` does not show it: ``DOORSTEP_COURIER_TOKEN``, the secret part of
-the hall's address, and ``DOORSTEP_COURIER_TERMS``, what each courier has agreed upon with the hall, as JSON:
-``{"open":{"secret":"whsec_…"},…}``. A courier that is left out is not served.
+What is secret comes from the environment, where ``ps`` does not show it: ``DOORSTEP_COURIER_TOKEN``, what the secret
+part of each courier's address at the hall is derived from, and ``DOORSTEP_COURIER_TERMS``, what each courier has agreed
+upon with the hall, as JSON: ``{"open":{"secret":"whsec_…"},…}``. A courier that is left out is not served.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from chalicelib.domain.secrecy import derived
 from infra.local.courier_counterpart.book import Push
 from infra.local.courier_counterpart.depot import Depot
 from infra.local.courier_counterpart.dialects import Dialect, Letter
@@ -19,7 +20,8 @@ _LONGEST_PAUSE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Hall:
-    """Where the hall takes pushes: its address without a slash at the end, and the secret part of the path."""
+    """Where the hall takes pushes: its address without a slash at the end, and what the secret part of each courier's
+    path is derived from."""
 
     url: str
     token: str
@@ -101,7 +103,7 @@ class Postman:
         return dialect.acknowledged(letter, status, body)
 
     def _post(self, courier: str, letter: Letter) -> tuple[int, bytes]:
-        url = f"{self._hall.url}/webhooks/couriers/{courier}/{self._hall.token}"
+        url = f"{self._hall.url}/webhooks/couriers/{courier}/{derived(self._hall.token, courier)}"
         response = self._pool.request("POST", url, body=letter.body, headers=letter.headers, redirect=False)
         return response.status, response.data
 
