@@ -447,6 +447,6 @@ def _name(entry: Entry) -> str:
 
 
 def days_due(today: date) -> Iterator[date]:
-    """The days to reconcile today: yesterday, and once more a day of a week and of five weeks ago, because a bank may
-    send a refund back that late."""
-    return (today - timedelta(days=days) for days in (1, 7, 35))
+    """The days to reconcile today: yesterday; the day before, which an outage may have kept from its comparison; and
+    once more a day of a week and of five weeks ago, because a bank may send a refund back that late."""
+    return (today - timedelta(days=days) for days in (1, 2, 7, 35))

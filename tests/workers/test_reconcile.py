@@ -18,7 +18,7 @@ from chalicelib.workers import reconcile as worker
 from chalicelib.workers.reconcile import NotReconciled
 from tests.api import APPLICANT, RESIDENCE, Answer, Api, Json, api_over
 from tests.halls import MemoryHall
-from tests.workers.faults import Faulty, of
+from tests.workers.faults import Faulty, always, of
 
 DAY = date(2026, 11, 23)
 SCHEDULED = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
@@ -52,7 +52,7 @@ def an_unheard_payment(api: Api) -> Json:
 def test_at_night_yesterday_is_compared_and_the_days_on_which_a_bank_may_still_act(api: Api) -> None:
     case = an_unheard_payment(api)
     next_morning(api)
-    assert call(api.hall) == {"2026-11-23": {}, "2026-11-17": {}, "2026-10-20": {}}
+    assert call(api.hall) == {"2026-11-23": {}, "2026-11-22": {}, "2026-11-17": {}, "2026-10-20": {}}
     found = report(api).json
     assert found["compared"] == {"entries": 0, "checkouts": 1, "payments": 1, "refunds": 0, "disputes": 0}
     (difference,) = found["differences"]
@@ -66,7 +66,7 @@ def test_at_night_yesterday_is_compared_and_the_days_on_which_a_bank_may_still_a
 
 
 def test_a_day_begins_and_ends_by_the_halls_clock(api: Api) -> None:
-    assert list(days_due(DAY)) == [date(2026, 11, 22), date(2026, 11, 16), date(2026, 10, 19)]
+    assert list(days_due(DAY)) == [date(2026, 11, 22), date(2026, 11, 21), date(2026, 11, 16), date(2026, 10, 19)]
     api.hall.clock.advance(timedelta(hours=13, minutes=59))  # a minute to midnight in Shanghai
     an_unheard_payment(api)
     api.hall.clock.advance(timedelta(hours=12))
@@ -135,6 +135,19 @@ def test_what_is_put_right_is_logged_though_the_comparison_breaks_off_after_it(
     api.hall.payments = sound
     call(api.hall, {"date": "2026-11-23"})
     assert [difference["case"] for difference in report(api).json["differences"]] == [second]
+
+
+def test_a_night_in_an_outage_is_compared_on_the_next_one(api: Api) -> None:
+    an_unheard_payment(api)
+    next_morning(api)
+    sound = api.hall.payments
+    api.hall.payments = Faulty(sound, "statement", always(VendorTemporary("stripe", "down")))
+    with pytest.raises(NotReconciled):
+        call(api.hall)
+    api.hall.payments = sound
+    api.hall.clock.advance(timedelta(days=1))
+    call(api.hall)
+    assert [difference["kind"] for difference in report(api).json["differences"]] == ["payment_unrecorded"]
 
 
 def test_the_books_are_folded_anew_on_demand_some_cases_at_a_time(api: Api) -> None:
