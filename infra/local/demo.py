@@ -165,7 +165,7 @@ class Walk:
         known = self.hall.get(f"{self.hall.addresses['courier']}/waybills")
         mine = [one for one in known if one["order"].startswith(f"{self.case}-{leg}-")]
         booked = any(one["leg"] == leg for one in self.track()["shipments"])
-        return str(mine[-1]["waybill"]) if mine and booked else None
+        return str(mine[0]["waybill"]) if mine and booked else None
 
     def _courier(self, leg: str) -> str:
         return next(str(one["courier"]) for one in self.track()["shipments"] if one["leg"] == leg)
