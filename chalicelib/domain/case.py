@@ -418,8 +418,13 @@ class Case:
         return all(self.approved(task.code) for task in self.terms)
 
     @property
+    def open_corrections(self) -> tuple[Correction, ...]:
+        return tuple(correction for correction in self.corrections if correction.done_at is None)
+
+    @property
     def open_correction(self) -> Correction | None:
-        return next((correction for correction in self.corrections if correction.done_at is None), None)
+        """What the applicant has to put right: first of all on the page, then in an envelope."""
+        return min(self.open_corrections, key=lambda correction: not correction.by_form, default=None)
 
     @property
     def originals_at_hall(self) -> frozenset[str]:
@@ -551,6 +556,11 @@ class Case:
         asked = any(c.of_address(leg) and c.asked_at >= last.requested_at for c in self.corrections)
         return not asked and ("wrong_address" in shipments.reasons(last.moves) or self.refused_by_all(leg))
 
+    def address_wanted(self, leg: Leg) -> bool:
+        """It is to be asked for now: one question at a time on the page; missing originals are another matter."""
+        correction = self.open_correction
+        return self.address_doubted(leg) and not (correction and correction.by_form)
+
     @property
     def window_wanted(self) -> bool:
         """No courier comes for the originals until the applicant has chosen another window."""
@@ -563,8 +573,7 @@ class Case:
             return False
         if last.lost_at:
             return self.window_chosen_at is None or self.window_chosen_at <= last.lost_at
-        doubted = self.address_doubted(Leg.PICKUP) and self.open_correction is None
-        return self.given_up(Leg.PICKUP) and not (doubted or self.address_open(Leg.PICKUP))
+        return self.given_up(Leg.PICKUP) and not (self.address_wanted(Leg.PICKUP) or self.address_open(Leg.PICKUP))
 
     def with_shipment(self, changed: Shipment) -> Case:
         return replace(self, shipments=tuple(changed if s.key == changed.key else s for s in self.shipments))

@@ -159,7 +159,8 @@ def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
         sealed=command.sealed,
         note=command.note,
     )
-    if case.ending or not missing or case.open_correction:
+    others = [correction for correction in case.open_corrections if not correction.of_address(Leg.PICKUP)]
+    if case.ending or not missing or others:
         return (receipt,)
     asked = e.CorrectionRequested(
         at=command.at, by=command.by, task="", pointers=(), materials=missing, note=command.note
@@ -599,11 +600,9 @@ def _task_starts(case: Case, command: c.Command) -> Events:
 
 
 def _address_asked(case: Case, command: c.Command) -> Events:
-    """A courier did not find the door: the applicant is asked where it is, one question at a time."""
-    if case.open_correction:
-        return ()
+    """A courier did not find the door: the applicant is asked where it is."""
     for leg in Leg:
-        if case.address_doubted(leg):
+        if case.address_wanted(leg):
             pointers = ADDRESS[leg]
             return (
                 e.CorrectionRequested(at=command.at, by=command.by, task="", pointers=pointers, materials=(), note=""),

@@ -191,17 +191,20 @@ def _correction_requested(case: Case, event: e.CorrectionRequested) -> Case:
 
 def _corrected(case: Case, event: e.Corrected) -> Case:
     case = replace(case, submission=event.submission, digest=event.digest)
-    return _correction_done(case, event)
+    return _correction_done(case, event, case.open_correction)
 
 
-def _correction_done(case: Case, event: e.Event) -> Case:
-    corrections = tuple(c if c.done_at else replace(c, done_at=event.at) for c in case.corrections)
+def _correction_done(case: Case, event: e.Event, *done: Correction | None) -> Case:
+    corrections = tuple(replace(c, done_at=event.at) if c in done else c for c in case.corrections)
     return replace(case, corrections=corrections)
 
 
+def _address_known(case: Case, event: e.Event, leg: Leg) -> Case:
+    return _correction_done(case, event, *(c for c in case.open_corrections if c.of_address(leg)))
+
+
 def _pickup_rescheduled(case: Case, event: e.PickupRescheduled) -> Case:
-    if case.address_open(Leg.PICKUP):
-        case = _correction_done(case, event)  # it is the right address, at another time
+    case = _address_known(case, event, Leg.PICKUP)  # it is the right one, at another time
     return replace(_put_off(case, event), window=event.window, window_chosen_at=event.at)
 
 
@@ -271,7 +274,7 @@ def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
 
 def _tried_in_vain(case: Case, leg: Leg, attempt: int, at: datetime) -> Case:
     """Told, where the hall tries again by itself; where it can't, the applicant is asked for what is needed."""
-    asked = case.window_wanted or (case.address_doubted(leg) and case.open_correction is None)
+    asked = case.window_wanted or case.address_wanted(leg)
     if leg is not Leg.PICKUP or case.ending or asked:
         return case
     return fold_happening(case, f"pickup_failed-{attempt}", "pickup_failed", at, case.shipment(leg, attempt))
@@ -280,7 +283,7 @@ def _tried_in_vain(case: Case, leg: Leg, attempt: int, at: datetime) -> Case:
 def _address_found(case: Case, shipment: Shipment, event: e.Event) -> Case:
     """The courier has found the door after all: nobody needs to tell where it is."""
     found = shipment.left_at if shipment.leg is Leg.PICKUP else shipment.state == "delivered"
-    return _correction_done(case, event) if found and case.address_open(shipment.leg) else case
+    return _address_known(case, event, shipment.leg) if found else case
 
 
 def _shipment_happening(case: Case, shipment: Shipment, event: e.ShipmentMoved) -> Case:
@@ -300,7 +303,7 @@ def _shipment_happening(case: Case, shipment: Shipment, event: e.ShipmentMoved) 
 def _on_the_way(case: Case, shipment: Shipment, at: datetime) -> Case:
     """What the applicant has to know of a parcel that is not there yet."""
     key = f"{shipment.leg}-{shipment.attempt}"
-    asked = case.address_doubted(shipment.leg) and case.open_correction is None
+    asked = case.address_wanted(shipment.leg)
     if shipment.state == "returned":
         return fold_happening(case, f"returned-{key}", "returned", at, shipment)
     if shipment.reason == "awaiting_collection":
@@ -323,18 +326,18 @@ def _parcel_lost(case: Case, event: e.ParcelLost) -> Case:
     )
     packing = case.packing if event.leg == Leg.PICKUP else None
     case = replace(case, certificates=certificates, packing=packing)
-    if event.leg == Leg.RETURN and case.address_open(Leg.RETURN):
-        case = _correction_done(case, event)  # nothing is left to be sent
+    if event.leg == Leg.RETURN:
+        case = _address_known(case, event, Leg.RETURN)  # nothing is left to be sent
     return fold_happening(case, f"lost-{event.leg}-{event.attempt}", f"{event.leg}_lost", event.at)
 
 
 def _originals_received(case: Case, event: e.OriginalsReceived) -> Case:
     receipt = Receipt(event.present, event.missing, event.at, event.by)
     case = _opened(replace(case, receipts=(*case.receipts, receipt)))
-    correction = case.open_correction
-    if correction and correction.materials and not case.missing_originals:
-        return _correction_done(case, event)
-    return case
+    case = _address_known(case, event, Leg.PICKUP)  # somebody has found the door
+    if case.missing_originals:
+        return case
+    return _correction_done(case, event, *(c for c in case.open_corrections if not c.by_form))
 
 
 def _opened(case: Case) -> Case:
@@ -377,7 +380,7 @@ def _packed(case: Case, event: e.Packed) -> Case:
 
 def _ended(code: str) -> Callable[[Case, e.Event], Case]:
     def meaning(case: Case, event: e.Event) -> Case:
-        case = replace(_correction_done(case, event), ending=code, ended_at=event.at)
+        case = replace(_correction_done(case, event, *case.open_corrections), ending=code, ended_at=event.at)
         return case if code == "closed" else fold_happening(case, code, code, event.at)
 
     return meaning

@@ -364,6 +364,48 @@ def test_a_wrong_pickup_address_is_asked_for_and_the_next_courier_waits_for_it()
     order(book)
 
 
+def test_an_envelope_that_comes_all_the_same_answers_where_the_door_is() -> None:
+    book = ready()
+    order(book)
+    move(book, Leg.PICKUP, "exception", "wrong_address")
+    book.receive()
+    assert book.case.open_correction is None
+    assert not book.case.standing
+    book.decide("first")
+
+
+def test_what_is_missing_in_an_envelope_that_came_all_the_same_is_asked_for() -> None:
+    book = ready()
+    order(book)
+    move(book, Leg.PICKUP, "exception", "wrong_address")
+    assert names(book.receive("licence")) == ["OriginalsReceived", "CorrectionRequested"]
+    assert book.case.open_correction is not None
+    assert book.case.open_correction.materials == ("deed",)
+    assert told(book)[-1] == "correction_requested"
+
+
+def test_a_wrong_address_is_asked_for_while_originals_are_missing() -> None:
+    book = ready()
+    order(book)
+    book.receive("licence")
+    book.do(c.Reschedule, by="applicant", window=book.window())
+    order(book)
+    assert names(move(book, Leg.PICKUP, "exception", "wrong_address")) == ["ShipmentMoved", "CorrectionRequested"]
+    assert told(book)[-1] == "address_wanted"
+    called_off(book)
+    assert owed(book) == []
+    assert "correct" in actions(book.case)
+    book.do(c.Correct, by="applicant", digest="d", pointers=("/pickup/address/street",), materials=())
+    assert book.case.open_correction is not None
+    assert book.case.open_correction.materials == ("deed",)
+    order(book)
+    move(book, Leg.PICKUP, "exception", "wrong_address")
+    book.receive("deed")
+    assert book.case.open_correction is None
+    assert status(book.case) == "in_review"
+    assert book.refold() == book.case
+
+
 def test_an_address_is_asked_for_once_per_courier_that_did_not_find_it() -> None:
     book = ready()
     order(book)
