@@ -98,6 +98,8 @@ def cancel_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
     known = ports.Shipment(shipment.order, shipment.waybill) if shipment.booked else _find(hall, loaded, shipment)
     done = True
     if known is not None:
+        if known.waybill and not shipment.booked:
+            _remember(hall, shipment, known.waybill)  # its news may be on the way
         try:
             hall.courier(shipment.courier).cancel(shipment.order, known.waybill)
         except ports.VendorRejected:
