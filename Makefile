@@ -27,7 +27,7 @@ run: ## open the whole hall here; Ctrl-C closes it (PORT=8000 AWS_PORT=4566 STRI
 demo: ## walk a case of each service from door to door against the open hall, and show its log (STATE=.local)
 	@$(PYTHON) -m infra.local.demo
 
-reconcile: ## compare a day's books with the payment provider's statement, in the open hall (DATE=2026-11-22 STATE=.local)
+reconcile: ## compare books with the payment provider's statement, as every night or a day's, in the open hall (DATE=2026-11-22 STATE=.local)
 	@$(PYTHON) -m infra.local.reconcile $(DATE)
 
 reset: ## forget what the hall here has kept (STATE=.local)

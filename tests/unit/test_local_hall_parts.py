@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from infra.local import ports, secrets
+from infra.local import ports, reconcile, secrets
 from infra.local.cloud import forget_stream_positions
 from infra.local.edge import Origin
 from infra.local.layout import BadSetting, Layout
@@ -237,3 +237,10 @@ def test_streams_are_read_from_their_start_after_a_restart(tmp_path: Path) -> No
     kept.write_text(json.dumps({"payload": {"dynamodb_stream_positions": {"mapping": 7}, "functions": {"f": 1}}}))
     forget_stream_positions(Layout.from_env({"STATE": str(tmp_path)}))
     assert json.loads(kept.read_text()) == {"payload": {"functions": {"f": 1}}}
+
+
+def test_a_hall_is_reconciled_for_a_day_or_as_every_night() -> None:
+    assert reconcile.event_of(["2026-11-22"]) == {"date": "2026-11-22"}
+    assert reconcile.event_of([]) == {}
+    with pytest.raises(SystemExit):
+        reconcile.event_of(["yesterday"])
