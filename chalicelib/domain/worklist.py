@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.domain.case import Case, Shipment
 from chalicelib.domain.service import Leg
@@ -12,6 +12,8 @@ from chalicelib.domain.shipments import ATTEMPTS
 
 FRONT = "front"  # the clerks' room
 SUPERVISION = "supervision"
+ORDER_IN_DOUBT = "order_in_doubt"  # shows by the clock alone, without anything being written down
+DOUBTFUL = timedelta(hours=3)  # for so long the hall finds out by itself whether a courier has an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,21 @@ def _trouble(case: Case, now: datetime) -> Iterator[Item]:
             yield Item(f"dispute#{dispute.id}", SUPERVISION, "dispute_needs_response", "", due, "red")
     for leg in Leg:
         last = case.current(leg)
-        state = _state_of_trouble(case, leg, last) if last else ""
+        doubted = any(order_in_doubt(shipment, now) for shipment in case.attempts(leg))
+        state = ORDER_IN_DOUBT if doubted else _state_of_trouble(case, leg, last) if last else ""
         if last and state:
             room = FRONT if state == "parcel_lost" else SUPERVISION
             yield Item(f"courier#{leg}", room, state, "", last.requested_at, "red")
+        for other in case.attempts(leg):  # it holds up the leg, though another one counts
+            if other != last and other.live and other.in_vain and other.ending == "kept":
+                row = f"courier#{leg}-{other.attempt}"
+                yield Item(row, SUPERVISION, "courier_trouble", "", other.requested_at, "red")
+
+
+def order_in_doubt(shipment: Shipment, now: datetime) -> bool:
+    """The courier may have this order or not, and no answer is to be had from it: no other one is ordered meanwhile."""
+    overdue = shipment.window is not None and now >= shipment.window.end
+    return shipment.live and not shipment.booked and (overdue or now >= shipment.requested_at + DOUBTFUL)
 
 
 def _state_of_trouble(case: Case, leg: Leg, last: Shipment) -> str:

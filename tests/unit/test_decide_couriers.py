@@ -254,6 +254,23 @@ def test_a_courier_that_can_not_be_called_off_after_a_pickup_in_vain_is_a_person
     assert owed(book) == [(Kind.CANCEL_COURIER, "pickup-1")]
 
 
+def test_a_courier_that_was_called_off_reports_again_and_can_not_be_called_off_is_a_persons_matter_too() -> None:
+    book = ready()
+    in_vain(book)
+    order(book)
+    move_first = {"courier": "ems", "waybill": "W-pickup-1", "reason": "nobody_home"}
+    book.news(Leg.PICKUP, "exception", 1, **move_first)
+    book.do(c.RecordCancellation, leg=Leg.PICKUP, attempt=1, done=False)
+    move(book, Leg.PICKUP, "exception", "nobody_home")
+    called_off(book)
+    assert owed(book) == []
+    assert rows(book) == [("supervision", "courier_trouble")]
+    values = {"leg": Leg.PICKUP, "attempt": 1, "resolution": "not_collected", "note": "n"}
+    book.do(c.ResolveShipment, by="staff:clerk", **values)
+    assert rows(book) == []
+    order(book)
+
+
 def test_a_parcel_that_no_courier_fetches_from_the_hall_is_a_persons_matter_after_three() -> None:
     book = Book.open().to_approved().issue()
     contents = ("certificate", "originals")
