@@ -25,6 +25,7 @@ _STATES: Mapping[str, tuple[str, ...]] = {
         "refund_failed",
         "dispute_needs_response",
         "courier_trouble",
+        "order_in_doubt",
         "no_courier",
         "pickup_in_vain",
     ),

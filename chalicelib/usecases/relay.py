@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from chalicelib.domain.case import Case
 from chalicelib.domain.due import agenda
 from chalicelib.domain.worklist import worklist
 from chalicelib.ports import QueueRow
@@ -24,17 +25,21 @@ def relay(hall: Hall, number: str, versions: Sequence[int]) -> int:
     now = hall.now()
     ahead = agenda(case, now)
     steps = [step for step in ahead if step.at <= now]
-    rows = [
-        QueueRow(case.number, item.row, item.room, case.service.id, item.state, item.task, item.due, item.light)
-        for item in worklist(case, now)
-    ]
-    hall.read_model.save(number, case.version, rows, _next_look(ahead[0].at if ahead else None, now))
+    hall.read_model.save(number, case.version, rows_of(case, now), _next_look(ahead[0].at if ahead else None, now))
     if steps:
         hall.steps.send(number, steps)
     books.write(hall, loaded, versions)
     for version in versions:
         hall.log.relayed(number, version)
     return len(steps)
+
+
+def rows_of(case: Case, now: datetime) -> list[QueueRow]:
+    """What the desk's queue shows of a case."""
+    return [
+        QueueRow(case.number, item.row, item.room, case.service.id, item.state, item.task, item.due, item.light)
+        for item in worklist(case, now)
+    ]
 
 
 def _next_look(at: datetime | None, now: datetime) -> datetime | None:

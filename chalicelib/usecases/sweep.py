@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
+from chalicelib.domain.case import Case
 from chalicelib.domain.due import agenda
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.worklist import ORDER_IN_DOUBT
 from chalicelib.usecases.execute import load
 from chalicelib.usecases.hall import Hall
 from chalicelib.usecases.inbox import try_apply
-from chalicelib.usecases.relay import relay
+from chalicelib.usecases.relay import relay, rows_of
 from chalicelib.usecases.turns import Turns
 
 GRACE = timedelta(minutes=2)  # what the stream has had time to hand on
@@ -55,6 +57,7 @@ def _look(hall: Hall, turns: Turns, number: str, version: int, looks: int, now: 
         case = load(hall, number).case
     except NotFound:
         return
+    _show_doubt(hall, case, version, now)
     ahead = agenda(case, now)
     steps, put_off = turns.of(case, [step for step in ahead if step.at <= now])
     later = next((step.at for step in ahead if step.at > now), None)
@@ -65,6 +68,13 @@ def _look(hall: Hall, turns: Turns, number: str, version: int, looks: int, now: 
         hall.read_model.put_off(number, version, min(put_off, later or put_off))
     else:
         hall.read_model.look_again(number, version, later or now + LONGEST_WAIT)
+
+
+def _show_doubt(hall: Hall, case: Case, version: int, now: datetime) -> None:
+    """An order in doubt shows at the desk because nothing is written down of it: so no commit brings it there."""
+    rows = rows_of(case, now)
+    if any(row.state == ORDER_IN_DOUBT for row in rows):
+        hall.read_model.save(case.number, version, rows, now)
 
 
 def wait(looks: int) -> timedelta:

@@ -68,6 +68,7 @@ def test_all_kinds_of_rooms_have_their_states(views: ReadModel) -> None:
             "refund_failed",
             "dispute_needs_response",
             "courier_trouble",
+            "order_in_doubt",
             "no_courier",
             "pickup_in_vain",
         ),
