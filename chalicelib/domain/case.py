@@ -122,6 +122,7 @@ class Shipment:
     missing: bool = False  # asked again and again, the courier has had no more to tell
     lost_at: datetime | None = None
     lost: tuple[str, ...] = ()  # the originals in it
+    contents: tuple[str, ...] = ()  # what was packed for it
     opened: bool = False  # by a clerk: it has come, whatever its courier says, or has not said yet
 
     @property
@@ -327,7 +328,7 @@ class Case:
     put_off: tuple[Wait, ...] = ()  # from the window in which the courier would have come to the one wished instead
     receipts: tuple[Receipt, ...] = ()
     certificates: tuple[IssuedCertificate, ...] = ()
-    packing: Packing | None = None
+    packed: Packing | None = None  # last of all, and not written off since
     ratings: tuple[Rating, ...] = ()
     ending: str = ""  # "", closed, rejected, withdrawn, lapsed
     ended_at: datetime | None = None
@@ -461,6 +462,15 @@ class Case:
     @property
     def returnable_at_hall(self) -> frozenset[str]:
         return self.originals_at_hall & self.returnable
+
+    @property
+    def packing(self) -> Packing | None:
+        """What is packed, unless it has come back to the hall and waits for another dispatch."""
+        packed = self.packed
+        if packed is None:
+            return None
+        taken = [s for s in self.attempts(packed.leg) if s.left_at and s.requested_at >= packed.at]
+        return None if taken and all(s.state == "returned" for s in taken) else packed
 
     @property
     def originals_left(self) -> bool:

@@ -283,10 +283,9 @@ def _given_up(command: c.ResolveShipment) -> e.Event:
 def _loss(case: Case, command: c.ResolveShipment, shipment: Shipment) -> Events:
     """What was in the parcel: a certificate in strange hands must not be good any more."""
     at, by, note = command.at, command.by, command.note
-    packed = case.packing.contents if case.packing and case.packing.leg is shipment.leg else ()
-    sent = case.returnable if "originals" in packed else ()
+    sent = case.returnable if "originals" in shipment.contents else ()
     inside = {m.code for m in case.service.materials if m.original} - case.received  # as far as anybody can know
-    valid = tuple(item.number for item in case.certificates if not item.revoked and "certificate" in packed)
+    valid = tuple(item.number for item in case.certificates if not item.revoked and "certificate" in shipment.contents)
     return (
         e.ParcelLost(
             at=at,

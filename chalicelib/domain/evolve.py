@@ -221,7 +221,16 @@ def _put_off(case: Case, event: e.PickupRescheduled) -> Case:
 
 
 def _courier_requested(case: Case, event: e.CourierRequested) -> Case:
-    shipment = Shipment(Leg(event.leg), event.attempt, event.courier, event.order, event.window, event.at)
+    packing = case.packing
+    shipment = Shipment(
+        leg=Leg(event.leg),
+        attempt=event.attempt,
+        courier=event.courier,
+        order=event.order,
+        window=event.window,
+        requested_at=event.at,
+        contents=packing.contents if packing and packing.leg == event.leg else (),
+    )
     return replace(case, shipments=(*case.shipments, shipment))
 
 
@@ -267,8 +276,6 @@ def _shipment_moved(case: Case, event: e.ShipmentMoved) -> Case:
     )  # a courier that reports has the order after all
     after = replace(before, waybill=waybill, booked=True, ending=ending, missing=False, moves=(*before.moves, move))
     case = _opened(case.with_shipment(after))
-    if after.leg is not Leg.PICKUP and after.state == "returned" != before.state:
-        case = replace(case, packing=None)  # the envelope is back at the hall and waits for a new dispatch
     return _shipment_happening(_address_found(case, after, event), after, event)
 
 
@@ -324,8 +331,8 @@ def _parcel_lost(case: Case, event: e.ParcelLost) -> Case:
     certificates = tuple(
         replace(c, lost_at=event.at) if c.number in event.certificates else c for c in case.certificates
     )
-    packing = case.packing if event.leg == Leg.PICKUP else None
-    case = replace(case, certificates=certificates, packing=packing)
+    packed = case.packed if event.leg == Leg.PICKUP else None
+    case = replace(case, certificates=certificates, packed=packed)
     if event.leg == Leg.RETURN:
         case = _address_known(case, event, Leg.RETURN)  # nothing is left to be sent
     return fold_happening(case, f"lost-{event.leg}-{event.attempt}", f"{event.leg}_lost", event.at)
@@ -375,7 +382,7 @@ def _certificate_revoked(case: Case, event: e.CertificateRevoked) -> Case:
 
 
 def _packed(case: Case, event: e.Packed) -> Case:
-    return replace(case, packing=Packing(Leg(event.leg), event.contents, event.at))
+    return replace(case, packed=Packing(Leg(event.leg), event.contents, event.at))
 
 
 def _ended(code: str) -> Callable[[Case, e.Event], Case]:

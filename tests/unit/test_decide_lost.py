@@ -226,6 +226,43 @@ def test_originals_of_a_lost_parcel_that_turn_up_after_the_end_are_sent_after_it
     assert status(book.case) == "closed"
 
 
+def under_way_after_all() -> Book:
+    """The courier says that the result is back at the hall, and takes that back."""
+    book = dispatched()
+    book.pass_time(hours=1)
+    move(book, Leg.DELIVERY, "returned")
+    assert rows(book) == [("front", "awaiting_dispatch")]
+    book.pass_time(hours=1)
+    take_back(book, Leg.DELIVERY, "returned")
+    assert rows(book) == []
+    assert places(book)["deed"] is Place.COURIER
+    book.pass_time(hours=1)
+    return book
+
+
+def take_back(book: Book, leg: Leg, state: str) -> None:
+    last = book.case.last_shipment(leg)
+    assert last is not None
+    values = {"courier": last.courier, "waybill": last.waybill, "undoes": state}
+    book.news(leg, "in_transit", last.attempt, **values)
+
+
+def test_a_result_that_was_not_returned_after_all_is_lost_with_all_that_is_in_it() -> None:
+    book = under_way_after_all()
+    assert lose(book, Leg.DELIVERY) == ["ParcelLost", "CertificateRevoked", "CertificateRevoked"]
+    assert places(book) == {"licence": Place.HALL, "deed": Place.LOST}
+    assert owed(book) == [(Kind.ISSUE, "first"), (Kind.ISSUE, "second")]
+
+
+def test_a_result_that_was_not_returned_after_all_is_delivered_and_leaves_nothing_to_do() -> None:
+    book = under_way_after_all()
+    move(book, Leg.DELIVERY, "delivered")
+    assert names(book.do(c.Close)) == ["Closed"]
+    assert rows(book) == []
+    assert places(book) == {"licence": Place.HALL, "deed": Place.APPLICANT}
+    assert book.refold() == book.case
+
+
 def test_lost_originals_wait_for_a_window_for_replacements_and_the_clock_stands() -> None:
     book = picked_up()
     assert lose(book, Leg.PICKUP) == ["ParcelLost"]
