@@ -87,6 +87,8 @@ class MemoryPayments:
         made = Refund(f"re_{len(self.refunds) + 1}", "succeeded", amount)
         self.refunds[key] = payment, made
         self._made[made.id] = case, self._second()
+        if left == amount.amount:
+            self._end_inquiries(payment)
         return made
 
     def refund_made(self, key: str, payment: str) -> Refund | None:
@@ -201,6 +203,12 @@ class MemoryPayments:
         if found is None:
             raise VendorRejected("memory", "resource_missing")
         return found
+
+    def _end_inquiries(self, payment: str) -> None:
+        """All of it has gone back: there is nothing left to ask about."""
+        for dispute in self.disputes(payment):
+            if dispute.state.startswith("warning_"):
+                self.move_dispute(dispute.id, "closed")
 
     def _left(self, payment: str) -> int:
         """What of a payment is neither given back nor lost, nor at stake."""

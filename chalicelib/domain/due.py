@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.case import Case, Shipment
+from chalicelib.domain.case import Case, Refund, Shipment
 from chalicelib.domain.clock import next_working_day
 from chalicelib.domain.decide import may_check_files, may_close, promise_breaks_at
 from chalicelib.domain.events import Window
@@ -92,7 +92,7 @@ def _files(case: Case) -> Iterator[Step]:
 
 def _refunds(case: Case) -> Iterator[Step]:
     for refund in case.refunds:
-        if refund.state == "owed" and not case.disputed(refund.payment):
+        if refund.state == "owed" and _may_go_back(case, refund):
             paid = next(payment for payment in case.payments if payment.id == refund.payment)
             yield Step(Kind.REFUND, str(refund.number), case.ended_at or paid.at)
         elif refund.state == "sent" and refund.sent_at:
@@ -100,6 +100,18 @@ def _refunds(case: Case) -> Iterator[Step]:
     for dispute in case.disputes:
         if dispute.open:
             yield Step(Kind.ASK_DISPUTE, dispute.id, dispute.at + ASK_DISPUTE_AFTER)
+
+
+def _may_go_back(case: Case, refund: Refund) -> bool:
+    """Not while a bank has the payment. One that only asks is answered by giving back all that is left; after a part of
+    it, it could still take back the whole."""
+    if not case.disputed(refund.payment):
+        return True
+    if any(d.open and not d.status.startswith("warning_") for d in case.disputes if d.payment == refund.payment):
+        return False
+    paid = next(payment.amount for payment in case.payments if payment.id == refund.payment)
+    given = sum(other.amount for other in case.refunds if other.payment == refund.payment and not other.waiting)
+    return refund.amount == paid - given - case.taken_back(refund.payment)
 
 
 def _couriers(case: Case) -> Iterator[Step]:

@@ -287,6 +287,15 @@ def test_a_disputed_payment_is_not_refunded_until_the_dispute_is_won(desk: Desk)
     assert desk.refund("r-1", payment, 2000).state == "succeeded"
 
 
+def test_an_inquiry_is_over_once_all_of_the_payment_has_gone_back(desk: Desk) -> None:
+    payment = paid(desk).payment
+    inquiry = desk.open_dispute(payment, 500, True)
+    assert desk.refund("r-1", payment, 1999).state == "succeeded"
+    assert desk.payments.dispute(inquiry).state == "warning_needs_response"
+    assert desk.refund("r-2", payment, 1).state == "succeeded"
+    assert desk.payments.dispute(inquiry).state == "closed"
+
+
 def test_what_a_lost_dispute_has_taken_is_not_refunded(desk: Desk) -> None:
     payment = paid(desk).payment
     desk.move_dispute(desk.open_dispute(payment, 500, False), "lost")

@@ -302,7 +302,51 @@ def test_a_dispute_is_a_supervisors_work_while_it_needs_a_response() -> None:
     assert supervision(book) == []
 
 
-@pytest.mark.parametrize("state", ["warning_needs_response", "warning_under_review", "needs_response", "under_review"])
+INQUIRY = ["warning_needs_response", "warning_under_review"]
+
+
+@pytest.mark.parametrize("state", INQUIRY)
+def test_a_bank_that_only_asks_is_answered_by_giving_all_of_it_back(state: str) -> None:
+    book = owing_a_refund()
+    dispute(book, state)
+    assert owed(book) == [(Kind.REFUND, "1")]
+    dispute(book, "needs_response")
+    assert owed(book) == []
+
+
+@pytest.mark.parametrize("state", INQUIRY)
+def test_part_of_a_payment_waits_for_an_inquiry_which_may_become_a_dispute_over_all_of_it(
+    state: str,
+) -> None:
+    book = Book.open()
+    book.pay()
+    book.pass_time(days=30)
+    book.do(c.BreakPromise)
+    assert 0 < book.case.refunds[0].amount < book.case.payments[0].amount
+    assert (Kind.REFUND, "1") in owed(book)
+    dispute(book, state)
+    assert (Kind.REFUND, "1") not in owed(book)
+    dispute(book, "closed")
+    assert (Kind.REFUND, "1") in owed(book)
+
+
+def test_what_is_left_of_a_payment_goes_back_in_an_inquiry() -> None:
+    book = Book.open()
+    book.pay()
+    dispute(book, "lost", 4000)
+    dispute(book, "warning_needs_response", 1000, dispute="du_2")
+    book.do(c.Withdraw, by="applicant")
+    assert owed(book) == [(Kind.REFUND, "1")]
+
+
+def test_nobody_pays_by_hand_during_an_inquiry() -> None:
+    book = owing_a_refund()
+    book.do(c.RecordRefund, refund=1, vendor="re_1", state="failed")
+    dispute(book, "warning_needs_response")
+    refused("payment_disputed", Conflict, book.do, c.SettleRefund, by="staff:s", refund=1, note="n")
+
+
+@pytest.mark.parametrize("state", ["needs_response", "under_review"])
 def test_nothing_of_a_disputed_payment_is_given_back(state: str) -> None:
     book = owing_a_refund()
     dispute(book, state)

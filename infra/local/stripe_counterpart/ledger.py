@@ -145,6 +145,8 @@ class Ledger:
         refund = objects.refund({**params, "amount": amount}, charge, self.refund_status, self.now)
         self._change("refund.created", refund)
         self._count_refund(charge, amount)
+        if amount == left:
+            self._end_inquiries(charge)
         return refund
 
     def settle_refund(self, id: str, status: str, reason: str) -> Json:
@@ -199,6 +201,14 @@ class Ledger:
             dispute["balance_transactions"].append(objects.balance_transaction(dispute, dispute["amount"], self.now))
             self._change("charge.dispute.funds_reinstated", dispute)
         return dispute
+
+    def _end_inquiries(self, charge: Json) -> None:
+        """All of the charge has gone back: https://docs.stripe.com/disputes/how-disputes-work."""
+        for dispute in self._disputes(charge):
+            if dispute["status"] in ("warning_needs_response", "warning_under_review"):
+                before = dispute["status"]
+                dispute["status"] = "warning_closed"
+                self._change("charge.dispute.closed", dispute, {"status": before})
 
     def _withdraw(self, dispute: Json) -> None:
         dispute["is_charge_refundable"] = False
