@@ -510,6 +510,26 @@ def test_a_callback_names_no_time_so_it_counts_from_when_it_was_told() -> None:
     assert "李四" not in repr(news)
 
 
+@pytest.mark.parametrize(("status", "state"), [("610", "exception"), ("99", "cancelled"), ("11", "exception")])
+def test_a_callback_before_there_is_a_waybill_is_known_by_kuaidi100s_own_number(status: str, state: str) -> None:
+    memory = MemoryLookups()
+    desk(Script(bOrder=ok(**NUMBERS)), memory).order(an_order())
+    (news,) = Kuaidi100Webhook(SALT, memory).read(a_callback(status, kuaidinum=""))
+    assert (news.order, news.waybill, news.state) == (NUMBER, "", state)
+
+
+def test_a_callback_of_an_order_that_nobody_remembers_names_none() -> None:
+    (news,) = Kuaidi100Webhook(SALT, MemoryLookups()).read(a_callback("99", kuaidinum=""))
+    assert (news.order, news.waybill) == ("", "")
+
+
+def test_the_webhook_remembers_what_the_courier_has_kept() -> None:
+    memory = MemoryLookups()
+    memory.put(f"kuaidi100-order#{NUMBERS['orderId']}", {"order": NUMBER})
+    (news,) = kuaidi100.webhook(terms(memory=memory)).read(a_callback("99", kuaidinum=""))
+    assert news.order == NUMBER
+
+
 def test_a_push_tells_the_whole_track() -> None:
     told = Kuaidi100Webhook(SALT).read(a_track_push(a_track(a_scan("5", "2026-01-06 10:00:00"), a_scan("103"))))
     assert [news.state for news in told] == ["picked_up", "out_for_delivery"]

@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from hashlib import md5, sha256
 from itertools import chain
@@ -191,6 +191,7 @@ class Kuaidi100Courier:
             numbers = {name: _word(given, name) for name in ("taskId", "orderId")}
             waybill = _waybill(given)
         self._memory.put(_memory_key(order.number), numbers)
+        self._memory.put(_order_key(numbers["orderId"]), {"order": order.number})
         return Shipment(order.number, waybill)
 
     def _booked(self, order: CourierOrder, asked: str | None) -> dict[str, Any]:
@@ -323,13 +324,17 @@ class Kuaidi100Courier:
 
 
 class Kuaidi100Webhook:
-    """Kuaidi100's callbacks and track pushes (``ports.CourierWebhook``), signed with ``salt``."""
+    """Kuaidi100's callbacks and track pushes (``ports.CourierWebhook``), signed with ``salt``.
+
+    Callbacks that come before there is a waybill name Kuaidi100's ``orderId`` alone: ``memory`` knows our number of it.
+    """
 
     code = "kuaidi100"
 
-    def __init__(self, salt: str) -> None:
+    def __init__(self, salt: str, memory: Lookups | None = None) -> None:
         _check_salt(salt)
         self._salt = salt
+        self._memory = memory
 
     def authenticate(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:  # noqa: ARG002
         """Only ``param`` is signed, so only ``param`` counts. No time is signed: an old push is the same push again."""
@@ -360,9 +365,16 @@ class Kuaidi100Webhook:
             if "lastResult" in message:
                 return track_news(message["lastResult"])
             data = message.get("data")
-            return _status_news(data, _waybill(message)) if isinstance(data, dict) else ()
+            if not isinstance(data, dict):
+                return ()
+            told = _status_news(data, _waybill(message))
+            return tuple(news if news.waybill else replace(news, order=self._order_of(data)) for news in told)
         except (AttributeError, KeyError, TypeError) as fault:
             raise ValueError("neither a callback nor a track") from fault
+
+    def _order_of(self, data: Mapping[str, Any]) -> str:
+        kept = self._memory and self._memory.get(_order_key(_word(data, "orderId")), now=utc_now())
+        return str(kept["order"]) if kept else ""
 
 
 def courier(terms: Terms) -> Kuaidi100Courier:
@@ -383,7 +395,7 @@ def courier(terms: Terms) -> Kuaidi100Courier:
 
 def webhook(terms: Terms) -> Kuaidi100Webhook:
     """What Kuaidi100 reports: secret ``salt``."""
-    return Kuaidi100Webhook(terms.secrets["salt"])
+    return Kuaidi100Webhook(terms.secrets["salt"], terms.memory)
 
 
 def track_news(track: Mapping[str, Any]) -> tuple[News, ...]:
@@ -463,6 +475,10 @@ def _check_salt(salt: str) -> None:
 
 def _memory_key(order: str) -> str:
     return f"kuaidi100#{order}"
+
+
+def _order_key(order_id: str) -> str:
+    return f"kuaidi100-order#{order_id}"
 
 
 def _appointment(window: Window | None, now: datetime) -> dict[str, str]:
