@@ -177,7 +177,7 @@ class Courier(Protocol):
 
 
 class CourierWebhook(Protocol):
-    """How a courier reports by webhook. Pure but for its keys: no network.
+    """How a courier reports by webhook. Pure but for its keys, and for the hall's memory in ``read``: no network.
 
     ``headers`` have lower-case names. ``authenticate`` raises Forged and gives the sender's own identity of the
     message, the same for each repetition of it; ``read`` raises ValueError for a body that makes no sense.
