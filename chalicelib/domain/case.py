@@ -480,6 +480,12 @@ class Case:
         return any(s.left_at and s.requested_at >= self.packing.at for s in self.attempts(self.packing.leg))
 
     @property
+    def envelopes(self) -> tuple[Shipment, ...]:
+        """Those with a courier or at the hall that no clerk has opened yet; a lost one only once it has turned up."""
+        unopened = [s for s in self.attempts(Leg.PICKUP) if s.left_at and not s.opened]
+        return tuple(s for s in unopened if s.arrived_at or not s.failed)
+
+    @property
     def missing_originals(self) -> tuple[str, ...]:
         """Required originals that no envelope has held so far."""
         received = {code for receipt in self.receipts for code in receipt.present}

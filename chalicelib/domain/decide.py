@@ -144,7 +144,7 @@ def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
         raise Invalid("material_not_on_the_list", *(f"/items/{code}" for code in unknown))
     if not any(s.booked for s in case.attempts(Leg.PICKUP)):
         raise Conflict("no_pickup_ordered")
-    if case.originals_complete:
+    if case.originals_complete and not case.envelopes:
         raise Conflict("originals_already_received")
     if _opened_before(case, command):
         return ()
@@ -169,8 +169,8 @@ def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
 
 
 def _opened_before(case: Case, command: c.ReceiveOriginals) -> bool:
-    """The last envelope once more, because no answer came: no courier was ordered since, and nothing more is in it."""
-    if not case.receipts:
+    """The last envelope once more, because no answer came: no courier has another, and nothing more is in it."""
+    if not case.receipts or case.envelopes:
         return False
     last, pickup = case.receipts[-1], case.last_shipment(Leg.PICKUP)
     return bool(pickup and pickup.requested_at <= last.at) and set(command.present) <= set(last.present)

@@ -46,8 +46,7 @@ def _tasks(case: Case, now: datetime) -> Iterator[Item]:
 
 
 def _paper(case: Case, now: datetime) -> Iterator[Item]:
-    pickup = case.current(Leg.PICKUP)
-    if pickup and pickup.arrived_at and not pickup.opened:
+    if any(envelope.arrived_at for envelope in case.envelopes):
         yield _front(case, "originals", "awaiting_originals_check", now)
     closed = case.ending == "closed"  # what is still here then was in a lost parcel that has turned up
     packed = case.packing is not None and not case.stranded(case.packing.leg)

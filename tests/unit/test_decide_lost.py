@@ -226,6 +226,47 @@ def test_originals_of_a_lost_parcel_that_turn_up_after_the_end_are_sent_after_it
     assert status(book.case) == "closed"
 
 
+def replaced() -> Book:
+    """The originals are lost, and a courier has replacements."""
+    book = picked_up()
+    lose(book, Leg.PICKUP)
+    book.do(c.Reschedule, by="applicant", window=book.window())
+    order(book)
+    move(book, Leg.PICKUP, "picked_up")
+    return book
+
+
+def check_in_both(book: Book) -> None:
+    """One envelope is checked in, and another one has come."""
+    assert rows(book) == [("front", "awaiting_originals_check")]
+    assert names(book.receive()) == ["OriginalsReceived"]
+    assert rows(book) == []
+    with pytest.raises(Conflict, match="originals_already_received"):
+        book.receive()
+    assert [shipment.opened for shipment in book.case.shipments] == [True, True]
+    assert book.refold() == book.case
+
+
+def test_a_lost_envelope_that_turns_up_after_its_replacement_is_checked_in_as_well() -> None:
+    book = replaced()
+    move(book, Leg.PICKUP, "delivered")
+    book.receive()
+    assert rows(book) == []
+    book.news(Leg.PICKUP, "delivered", 1)
+    check_in_both(book)
+
+
+def test_a_replacement_that_comes_after_the_lost_envelope_has_turned_up_is_checked_in_as_well() -> None:
+    book = replaced()
+    book.news(Leg.PICKUP, "delivered", 1)
+    book.receive()
+    assert rows(book) == []
+    book.pass_time(days=4)
+    assert (Kind.ASK_COURIER, "pickup-2") in owed(book)
+    move(book, Leg.PICKUP, "delivered")
+    check_in_both(book)
+
+
 def under_way_after_all() -> Book:
     """The courier says that the result is back at the hall, and takes that back."""
     book = dispatched()
