@@ -35,7 +35,8 @@ def decide(case: Case, command: c.Command) -> Events:
 def _consequences(case: Case, command: c.Command) -> Events:
     """What the hall starts by itself, in the very commit that makes it possible."""
     found: Events = ()
-    while new := _money_back(case, command) + _task_starts(case, command) + _address_asked(case, command):
+    rules = (_reopened, _money_back, _task_starts, _address_asked)
+    while new := tuple(event for rule in rules for event in rule(case, command)):
         for event in new:
             case = evolve(case, event)
         found += new
@@ -583,6 +584,12 @@ def promise_breaks_at(case: Case, now: datetime) -> datetime | None:
 
 
 # --- what follows by itself ---
+
+
+def _reopened(case: Case, command: c.Command) -> Events:
+    """Closed upon a courier's word that it has taken back: whatever becomes of the result, it is the hall's to send."""
+    brought = not case.service.delivery or any(s.state == "delivered" for s in case.attempts(Leg.DELIVERY))
+    return () if brought or case.ending != "closed" else (e.Reopened(at=command.at, by=command.by),)
 
 
 def _task_starts(case: Case, command: c.Command) -> Events:

@@ -373,6 +373,11 @@ class Closed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened(Event):
+    """The courier has taken back that it delivered the result, upon which the case had been closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rated(Event):
     """``department`` is "" for the whole way."""
 

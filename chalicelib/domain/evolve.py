@@ -393,6 +393,10 @@ def _ended(code: str) -> Callable[[Case, e.Event], Case]:
     return meaning
 
 
+def _reopened(case: Case, _event: e.Reopened) -> Case:
+    return replace(case, ending="", ended_at=None)
+
+
 def _rated(case: Case, event: e.Rated) -> Case:
     return replace(case, ratings=(*case.ratings, Rating(event.department, event.stars, event.note)))
 
@@ -443,6 +447,7 @@ _MEANING: dict[type[e.Event], Callable[[Case, Any], Case]] = {
     e.Rejected: _ended("rejected"),
     e.Withdrawn: _ended("withdrawn"),
     e.Closed: _ended("closed"),
+    e.Reopened: _reopened,
     e.Rated: _rated,
     e.MessageSent: _message_sent,
     e.LightTurned: _light_turned,

@@ -230,7 +230,6 @@ def _once(journey: Journey, case: Case) -> Finding:
         e.RefundOwed,
         e.RefundDone,
         e.CertificateIssued,
-        e.Closed,
     )
     at = journey.world.clock.now
     seen = Counter(
@@ -239,6 +238,9 @@ def _once(journey: Journey, case: Case) -> Finding:
         for event in c.events
         if isinstance(event, kinds)
     )
+    endings = Counter(type(event) for c in record.commits for event in c.events)
+    if endings[e.Closed] > endings[e.Reopened] + 1:
+        yield "closed twice"
     yield from (f"{event.decode()} stands {times} times in the log" for event, times in seen.items() if times > 1)
 
 

@@ -304,6 +304,43 @@ def test_a_result_that_was_not_returned_after_all_is_delivered_and_leaves_nothin
     assert book.refold() == book.case
 
 
+def closed_too_early() -> Book:
+    """The courier takes back that it has delivered, after the case was closed upon its word."""
+    book = Book.open().to_delivered()
+    book.do(c.Close)
+    book.pass_time(hours=1)
+    last = book.case.last_shipment(Leg.DELIVERY)
+    assert last is not None
+    values = {"courier": last.courier, "waybill": last.waybill, "undoes": "delivered"}
+    assert names(book.news(Leg.DELIVERY, "in_transit", last.attempt, **values)) == ["ShipmentMoved", "Reopened"]
+    assert status(book.case) == "delivery_under_way"
+    book.pass_time(hours=1)
+    return book
+
+
+def test_a_case_is_open_again_until_its_result_is_delivered_after_all() -> None:
+    book = closed_too_early()
+    assert book.do(c.Close) == ()
+    move(book, Leg.DELIVERY, "delivered")
+    assert (Kind.CLOSE, "") in owed(book)
+    assert names(book.do(c.Close)) == ["Closed"]
+    assert book.refold() == book.case
+
+
+def test_a_result_that_is_lost_after_its_case_was_closed_is_issued_anew_and_sent_again() -> None:
+    book = closed_too_early()
+    assert lose(book, Leg.DELIVERY) == ["ParcelLost", "CertificateRevoked", "CertificateRevoked"]
+    assert owed(book) == [(Kind.ISSUE, "first"), (Kind.ISSUE, "second")]
+
+
+def test_a_result_that_comes_back_after_its_case_was_closed_is_sent_again() -> None:
+    book = closed_too_early()
+    move(book, Leg.DELIVERY, "returned")
+    assert rows(book) == [("front", "awaiting_dispatch")]
+    book.do(c.Dispatch, by="staff:clerk", contents=("certificate", "originals"))
+    order(book, Leg.DELIVERY)
+
+
 def test_lost_originals_wait_for_a_window_for_replacements_and_the_clock_stands() -> None:
     book = picked_up()
     assert lose(book, Leg.PICKUP) == ["ParcelLost"]

@@ -17,6 +17,7 @@ from chalicelib.domain.service import Leg
 from chalicelib.domain.whereabouts import Place, originals, parcels
 from chalicelib.logs import logger
 from chalicelib.usecases import applicant, desk, inbox
+from chalicelib.usecases.shipping import take_news
 from tests.api import LICENCE, LICENCE_ANSWERS, PAPERS
 from tests.halls import COURIER_SECRET, MemoryHall
 from tests.workers.journeys import A_SWEEP_LATER, CATALOGUE, CLERK, Way
@@ -203,6 +204,34 @@ def test_a_window_missed_by_an_hour_is_noticed_by_the_sweep_once_the_courier_has
     first, second = way.case.shipments
     assert (first.state, second.courier, second.state) == ("cancelled", "swift", "ordered")
     assert first.missed_at is not None
+
+
+def test_a_certificate_that_is_lost_after_its_case_was_closed_is_good_for_nobody_and_replaced() -> None:
+    """The courier has taken back that it was delivered."""
+    way = Travels.begin()
+    way.to_pickup()
+    way.to_packing()
+    way.dispatch("certificate", "originals")
+    way.happen(Leg.DELIVERY, "picked_up")
+    way.happen(Leg.DELIVERY, "delivered")
+    assert way.case.ending == "closed"
+    way.hall.clock.advance(timedelta(hours=1))
+    last = way.case.shipments[-1]
+    courier = way.hall.courier(last.courier)
+    undone = courier.move(last.waybill, "out_for_delivery", way.hall.clock(), undoes="delivered")
+    way.do(lambda: take_news(way.seen, last.courier, undone))
+    way.lose(Leg.DELIVERY)
+    lost, new = way.case.certificates
+    record = way.hall.register.get(lost.number)
+    assert record is not None
+    assert record.revoked_at is not None
+    way.dispatch("certificate")
+    way.happen(Leg.DELIVERY, "picked_up")
+    way.happen(Leg.DELIVERY, "delivered")
+    replaced = way.hall.register.get(new.number)
+    assert replaced is not None
+    assert (replaced.revoked_at, replaced.delivered_at is not None) == (None, True)
+    assert way.case.ending == "closed"
 
 
 def dying_at(call: int, go: Callable[[Travels], None], ending: str, refunded: int) -> int:
