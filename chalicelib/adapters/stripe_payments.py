@@ -4,8 +4,9 @@ Stripe learns the fee lines, the language and the case number; nothing personal.
 page stays with Stripe.
 
 Stripe forgets an idempotency key after a day, our steps may be repeated for longer. So every refund carries its key as
-metadata and is looked for before it is made: the same key stays the same refund for good. A checkout needs no such
-care, for it never lives longer than its key.
+metadata and is looked for before it is made: the same key stays the same refund for good. Within that day it would
+repeat a refusal, though the refund may be made by now; so Stripe's own key tells besides how the payment stands. A
+checkout needs no such care: it never lives longer than its key, and what it asks for is never allowed later.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class StripePayments:
         VendorRejected: more than is left (``charge_already_refunded``, ``invalid_request_error``), another currency
         than the payment's (``currency_mismatch``), or the key was used for another amount (``idempotency_error``).
         """
-        before = self._read(lambda: self._refund_before(key, payment, amount))
+        before, stripes_key = self._read(lambda: self._refund_before(key, payment, amount))
         if before is not None:
             return before
         params: RefundCreateParams = {
@@ -160,7 +161,7 @@ class StripePayments:
             "amount": amount.amount,
             "metadata": {"case": case, "key": key},
         }
-        return self._effect(lambda: _refund(self._stripe.v1.refunds.create(params, {"idempotency_key": key})))
+        return self._effect(lambda: _refund(self._stripe.v1.refunds.create(params, {"idempotency_key": stripes_key})))
 
     def refund_made(self, key: str, payment: str) -> Refund | None:
         """The refund that was made under this key, however long ago, as it is now; None: there is none."""
@@ -188,14 +189,25 @@ class StripePayments:
             )
         )
 
-    def _refund_before(self, key: str, payment: str, amount: Money) -> Refund | None:
+    def _refund_before(self, key: str, payment: str, amount: Money) -> tuple[Refund | None, str]:
+        """The refund that was made under this key, and under which key of Stripe's to try to make it."""
         intent = self._payment(payment)
         if intent.currency != amount.currency:
             raise VendorRejected("stripe", "currency_mismatch")
         made = _refund_of(intent, key)
         if made is not None and made.amount != amount:
             raise VendorRejected("stripe", "idempotency_error")
-        return made
+        return made, f"{key}-{amount.amount}-{self._standing(intent)}"
+
+    def _standing(self, intent: stripe.PaymentIntent) -> str:
+        """All that decides whether a refund is refused: Stripe says under a key what it once said, be it no."""
+        charge = intent.latest_charge
+        if not isinstance(charge, stripe.Charge):
+            return ""
+        wanted: DisputeListParams = {"payment_intent": intent.id}
+        options: RequestOptions = {"max_network_retries": READ_RETRIES}
+        disputes = self._stripe.v1.disputes.list(wanted, options).auto_paging_iter() if charge.disputed else ()
+        return "-".join([str(charge.amount_refunded), *(dispute.status for dispute in disputes)])
 
     def _payment(self, id: str) -> stripe.PaymentIntent:
         """A payment with its refunds."""

@@ -287,6 +287,28 @@ def test_a_disputed_payment_is_not_refunded_until_the_dispute_is_won(desk: Desk)
     assert desk.refund("r-1", payment, 2000).state == "succeeded"
 
 
+def test_a_refund_that_was_refused_is_made_under_the_same_key_once_it_may_be(desk: Desk) -> None:
+    payment = paid(desk).payment
+    dispute = desk.open_dispute(payment, 500, False)
+    for _ in range(2):
+        with pytest.raises(VendorRejected, match="charge_disputed"):
+            desk.refund("r-1", payment, 2000)
+    desk.move_dispute(dispute, "won")
+    assert desk.refund("r-1", payment, 2000).state == "succeeded"
+
+
+def test_a_refund_that_was_refused_is_made_under_the_same_key_for_less(desk: Desk) -> None:
+    payment = paid(desk).payment
+    first = desk.refund("r-1", payment, 1200)
+    with pytest.raises(VendorRejected, match="invalid_request_error"):
+        desk.refund("r-2", payment, 801)
+    assert desk.refund("r-2", payment, 800).state == "succeeded"
+    with pytest.raises(VendorRejected, match="charge_already_refunded"):
+        desk.refund("r-3", payment, 1200)
+    desk.bounce("r-1", first)
+    assert desk.refund("r-3", payment, 1200).state == "succeeded"
+
+
 def test_an_inquiry_is_over_once_all_of_the_payment_has_gone_back(desk: Desk) -> None:
     payment = paid(desk).payment
     inquiry = desk.open_dispute(payment, 500, True)

@@ -145,9 +145,21 @@ def test_a_key_is_good_for_one_request(pages: Pages, key: str, path: str) -> Non
     assert (answer.status, error(answer)["type"]) == (400, "idempotency_error")
 
 
-def test_a_refused_request_does_not_spend_its_key(pages: Pages, key: str) -> None:
+def test_a_request_of_the_wrong_form_does_not_spend_its_key(pages: Pages, key: str) -> None:
     assert create(pages, key, locale="klingon").status == 400
     assert create(pages, key).status == 200
+
+
+def test_what_was_refused_is_refused_again_under_its_key_though_it_would_be_done_by_now(pages: Pages, key: str) -> None:
+    payment = paid(pages)["payment_intent"]
+    dispute = pages.dispute(payment)
+    form = f"payment_intent={payment}"
+    refused = pages.post("/v1/refunds", form, **{"Idempotency-Key": key})
+    assert (refused.status, error(refused)["code"]) == (400, "charge_disputed")
+    pages.move_dispute(dispute, "won")
+    again = pages.post("/v1/refunds", form, **{"Idempotency-Key": key})
+    assert (again.status, again.data, again.headers["Idempotent-Replayed"]) == (400, refused.data, "true")
+    assert pages.post("/v1/refunds", form, **{"Idempotency-Key": key + "-2"}).status == 200
 
 
 def test_a_key_is_forgotten_after_a_day(pages: Pages, key: str, clock: Clock) -> None:

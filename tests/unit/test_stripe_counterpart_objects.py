@@ -193,7 +193,7 @@ def expanded_disputes(ledger: Ledger) -> Json:
 
 def answer(method: str, path: str, ids: Mapping[str, str], form: str, ledger: Ledger) -> Json:
     call = next(call for call in api.CALLS if (call.method, call.path) == (method, path))
-    return call.answer(ledger, ids, form)
+    return call.answer(ledger, ids, call.read(form))
 
 
 def expanded(ledger: Ledger) -> Json:

@@ -66,9 +66,12 @@ class Call:
     handler: Handler
     required: tuple[str, ...] = ()
 
-    def answer(self, ledger: Ledger, ids: Mapping[str, str], form: str) -> Json:
+    def read(self, form: str) -> Json:
+        """The parameters. Problem: they have not the right form."""
+        return params.read(self.grammar, params.decode(form), self.required)
+
+    def answer(self, ledger: Ledger, ids: Mapping[str, str], given: Json) -> Json:
         """The object that is answered. Problem: what Stripe would refuse."""
-        given = params.read(self.grammar, params.decode(form), self.required)
         wanted = given.pop("expand", [])
         found = self.handler(ledger, ids, given)
         for path in wanted:

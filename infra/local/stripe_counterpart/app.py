@@ -133,7 +133,7 @@ def _answer(counterpart: Counterpart, call: Call, request: Request, form: str) -
         _authenticate(request)
         with counterpart.store.transaction():
             if key is None:
-                answer = call.answer(counterpart.ledger(request_id), request.path_params, form)
+                answer = call.answer(counterpart.ledger(request_id), request.path_params, call.read(form))
                 return _object(request, request_id, _dump(answer))
             return _answer_once(counterpart, call, request, form, request_id, key)
     except Problem as problem:
@@ -143,7 +143,8 @@ def _answer(counterpart: Counterpart, call: Call, request: Request, form: str) -
 def _answer_once(
     counterpart: Counterpart, call: Call, request: Request, form: str, request_id: str, key: str
 ) -> Response:
-    """https://docs.stripe.com/api/idempotent_requests; a request that is refused leaves no trace under its key."""
+    """https://docs.stripe.com/api/idempotent_requests: what is refused once it is carried out is refused under its key
+    for good; only what has not the right form leaves no trace."""
     fingerprint = hashlib.sha256(f"{request.url.path}?{form}".encode()).hexdigest()
     before = counterpart.store.recall(key)
     if before is not None and counterpart.clock() - before.created < KEY_LIVES:
@@ -154,10 +155,15 @@ def _answer_once(
             )
             raise Problem(400, message, type="idempotency_error")
         replayed = {"Idempotent-Replayed": "true", "Original-Request": before.request_id}
-        return _object(request, request_id, before.answer, replayed)
-    answer = _dump(call.answer(counterpart.ledger(request_id, key), request.path_params, form))
-    counterpart.store.remember(key, Answer(fingerprint, answer, request_id, int(counterpart.clock())))
-    return _object(request, request_id, answer, {"Original-Request": request_id})
+        return _object(request, request_id, before.answer, replayed, before.status)
+    given = call.read(form)
+    try:
+        status, answer = 200, call.answer(counterpart.ledger(request_id, key), request.path_params, given)
+    except Problem as problem:
+        status, answer = problem.status, {"error": problem.error}
+    body = _dump(answer)
+    counterpart.store.remember(key, Answer(fingerprint, status, body, request_id, int(counterpart.clock())))
+    return _object(request, request_id, body, {"Original-Request": request_id}, status)
 
 
 def _authenticate(request: Request) -> None:
@@ -186,9 +192,11 @@ def _api_key(authorization: str) -> str:
         return ""
 
 
-def _object(request: Request, request_id: str, body: str, more: dict[str, str] | None = None) -> Response:
+def _object(
+    request: Request, request_id: str, body: str, more: dict[str, str] | None = None, status: int = 200
+) -> Response:
     headers = {**_headers(request, request_id), **(more or {})}
-    return Response(body, media_type="application/json", headers=headers)
+    return Response(body, status, headers, media_type="application/json")
 
 
 def _refusal(request: Request, request_id: str, problem: Problem) -> Response:

@@ -19,7 +19,9 @@ CREATE TABLE IF NOT EXISTS objects (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TE
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, seq);
 CREATE INDEX IF NOT EXISTS objects_payment ON objects (kind, json_extract(body, '$.payment_intent'));
 CREATE INDEX IF NOT EXISTS objects_status ON objects (kind, json_extract(body, '$.status'));
-CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, request TEXT, answer TEXT, request_id TEXT, created INTEGER);
+CREATE TABLE IF NOT EXISTS outcomes (
+    key TEXT PRIMARY KEY, request TEXT, status INTEGER, answer TEXT, request_id TEXT, created INTEGER
+);
 CREATE TABLE IF NOT EXISTS deliveries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT, state TEXT, attempts INTEGER, due REAL
 );
@@ -31,9 +33,10 @@ _COMPARED = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered to the first request under an idempotency key."""
+    """What was answered to the first request under an idempotency key, be it a refusal."""
 
     request: str
+    status: int
     answer: str
     request_id: str
     created: int
@@ -126,14 +129,14 @@ class Store:
     def remember(self, key: str, answer: Answer) -> None:
         """Keep an answer under its idempotency key."""
         self._db.execute(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
-            (key, answer.request, answer.answer, answer.request_id, answer.created),
+            "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)",
+            (key, answer.request, answer.status, answer.answer, answer.request_id, answer.created),
         )
 
     def recall(self, key: str) -> Answer | None:
         """What was answered under an idempotency key."""
-        row = self._db.execute("SELECT request, answer, request_id, created FROM answers WHERE key = ?", (key,))
-        found = row.fetchone()
+        query = "SELECT request, status, answer, request_id, created FROM outcomes WHERE key = ?"
+        found = self._db.execute(query, (key,)).fetchone()
         return found and Answer(*found)
 
     def owe(self, event: str) -> None:
