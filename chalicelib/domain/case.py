@@ -488,7 +488,7 @@ class Case:
     @property
     def missing_originals(self) -> tuple[str, ...]:
         """Required originals that no envelope has held so far."""
-        received = {code for receipt in self.receipts for code in receipt.present}
+        received = self.received
         return tuple(m.code for m in self.service.materials if m.original and m.required and m.code not in received)
 
     @property

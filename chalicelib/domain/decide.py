@@ -149,9 +149,7 @@ def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
         raise Conflict("originals_already_received")
     if _opened_before(case, command):
         return ()
-    received = {code for receipt in case.receipts for code in receipt.present}
-    required = {material.code for material in case.service.materials if material.original and material.required}
-    missing = tuple(sorted(required - received - set(command.present)))
+    missing = tuple(sorted(set(case.missing_originals) - set(command.present)))
     receipt = e.OriginalsReceived(
         at=command.at,
         by=command.by,
@@ -274,10 +272,10 @@ def _resolve_shipment(case: Case, command: c.ResolveShipment) -> Events:
         raise Conflict("shipment_not_under_way" if lost else "shipment_not_awaited")
     if not command.note:
         raise Invalid("reason_missing", "/reason")
-    return _loss(case, command, shipment) if lost else (_given_up(command),)
+    return _loss(case, command, shipment) if lost else (_not_collected(command),)
 
 
-def _given_up(command: c.ResolveShipment) -> e.Event:
+def _not_collected(command: c.ResolveShipment) -> e.Event:
     return e.CourierCancelled(at=command.at, by=command.by, leg=command.leg, attempt=command.attempt, note=command.note)
 
 

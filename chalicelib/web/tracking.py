@@ -137,7 +137,7 @@ def _news_of_payment(visit: Visit, shown: present.Json, address: str) -> str:
 
 def _to_hand_over(visit: Visit, case: Case) -> Iterator[dict[str, Any]]:
     """The originals that no envelope has brought yet; named in the hall's own language too, which the clerk reads."""
-    received = {code for receipt in case.receipts for code in receipt.present}
+    received = case.received
     own, clerks = (
         {material["code"]: material["title"] for material in present.definition_of(visit.hall, case, code)["materials"]}
         for code in (visit.language, DEFAULT)
