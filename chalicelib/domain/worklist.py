@@ -114,6 +114,6 @@ def _state_of_trouble(case: Case, leg: Leg, last: Shipment) -> str:
         return "courier_trouble"
     if last.in_vain:
         return "courier_trouble" if last.ending == "kept" else ""
-    in_trouble = last.state == "exception" and last.reason != "delayed"
+    in_trouble = not last.opened and last.state == "exception" and last.reason != "delayed"
     given_up = last.failed and len(case.attempts(leg)) >= ATTEMPTS
     return "courier_trouble" if in_trouble or given_up else ""

@@ -388,6 +388,7 @@ def test_an_envelope_that_comes_all_the_same_answers_where_the_door_is() -> None
     book.receive()
     assert book.case.open_correction is None
     assert not book.case.standing
+    assert rows(book) == []
     book.decide("first")
 
 
