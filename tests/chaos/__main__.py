@@ -7,14 +7,13 @@ its story, event by event.
 from __future__ import annotations
 
 import argparse
-import gc
 import multiprocessing
 import sys
 import time
 from collections import Counter
 
 from tests.chaos.dice import Fault
-from tests.chaos.runs import Outcome, run, walk
+from tests.chaos.runs import Outcome, run, settle_down, walk
 
 PROCESSES = 2
 CHUNK = 50
@@ -56,14 +55,6 @@ def run_all(seeds: range, processes: int, most_failures: int) -> Outcome:
                 pool.terminate()
                 break
     return outcome
-
-
-def settle_down() -> None:
-    """Once everything is loaded that stays, the collector need not look at it again and again."""
-    walk(0)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000)
 
 
 def report(outcome: Outcome, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import traceback
@@ -108,3 +109,11 @@ def endings(journey: Journey) -> Iterator[str]:
             yield "never opened"
         else:
             yield f"{person.service}: {case.ending or 'none'}"
+
+
+def settle_down() -> None:
+    """Once everything is loaded that stays, the collector need not look at it again and again."""
+    walk(0)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
