@@ -103,7 +103,7 @@ def cancel_courier(hall: Hall, loaded: Loaded, subject: str) -> None:
         try:
             hall.courier(shipment.courier).cancel(shipment.order, known.waybill)
         except ports.VendorRejected:
-            done = False
+            done = not (shipment.booked or known.waybill)  # nobody knows of it
     command = RecordCancellation(at=hall.now(), by=by(shipment), leg=leg, attempt=attempt, done=done)
     execute(hall, loaded.case.number, lambda _: command)
 
@@ -112,7 +112,10 @@ def _find(hall: Hall, loaded: Loaded, shipment: Shipment) -> ports.Shipment | No
     """What the courier knows of an order that was never answered: it may have been booked all the same."""
     courier = hall.courier(shipment.courier)
     if courier.finds_by_order:
-        return _ask(hall, shipment)
+        try:
+            return courier.query(shipment.order, "")
+        except ports.VendorRejected:
+            return ports.Shipment(shipment.order, "")  # it will not say: call off what there may be
     try:
         # It can't be asked for by our number: the very same order once more tells its waybill.
         return courier.order(_order(hall, loaded.record, shipment))

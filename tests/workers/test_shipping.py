@@ -63,12 +63,13 @@ def test_an_order_that_was_never_answered_is_placed_again_when_the_courier_will_
     assert list(way.hall.courier(COURIER).orders) == [f"{way.number}-pickup-1"]
 
 
-def test_an_order_that_was_never_answered_is_given_up_though_the_courier_will_not_tell_of_it() -> None:
+def test_an_order_that_was_never_answered_is_called_off_though_the_courier_will_not_tell_of_it() -> None:
     way = unanswered()
     way.withdraw()
     way.hall.clock.advance(CANCEL_AFTER)
     assert perform(way.hall, way.number, Kind.CANCEL_COURIER, "pickup-1") == "done"
     assert way.case.shipments[0].state == "cancelled"
+    assert way.hall.courier(COURIER).is_called_off(f"{way.number}-pickup-1")
 
 
 # --- the case moves on while a courier is being ordered ---
