@@ -159,7 +159,7 @@ def test_a_page_of_the_queue_costs_the_same_however_long_the_queue_is(dynamo: Dy
     fill(range(4))
     short = costs()
     fill(range(4, 60))
-    assert costs() == short == [{"Query": 2 * 4}, {"Query": 2 * 8}, {"Query": 2 * 2}, {"Query": 2 * 14}]
+    assert costs() == short == [{"Query": 2 * 4}, {"Query": 2 * 8}, {"Query": 2 * 2}, {"Query": 2 * 26}]
 
 
 def test_attention_costs_a_query_for_each_shard_and_an_update_for_each_look(dynamo: DynamoStore) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ import pytest
 
 from chalicelib.adapters.couriers.ems import unseal
 from infra.local import cloud
-from infra.local.demo import Hall
+from infra.local.demo import BEIJING, Hall
 from tests.e2e.backstage import Backstage, HandWorked, Item
 from tests.e2e.halls import PATIENCE_S, OneHall
 from tests.e2e.outcome import of_stripe
@@ -132,6 +133,7 @@ def test_personal_data_are_where_they_can_be_erased_and_nowhere_else(
             way.rate()
             way.until("the queue to be empty", lambda: not backstage.work())
         backstage.sweep()
+        backstage.invoke("ReconcileName", {"date": datetime.now(BEIJING).date().isoformat()})
         for certificate in way.track()["certificates"]:
             pdf = f"/v1/desk/cases/{way.case}/certificates/{certificate['code']}.pdf"
             watched.call("GET", pdf, expect=303, headers=watched.staff("role:clerk"))
