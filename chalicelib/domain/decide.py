@@ -168,11 +168,13 @@ def _receive_originals(case: Case, command: c.ReceiveOriginals) -> Events:
 
 
 def _opened_before(case: Case, command: c.ReceiveOriginals) -> bool:
-    """The last envelope once more, because no answer came: no courier has another, and nothing more is in it."""
+    """The last envelope once more, because no answer came: no courier has another, and nothing more is in it. One that
+    is still to come brings something else."""
     if not case.receipts or case.envelopes:
         return False
     last, pickup = case.receipts[-1], case.last_shipment(Leg.PICKUP)
-    return bool(pickup and pickup.requested_at <= last.at) and set(command.present) <= set(last.present)
+    present, before = set(command.present), set(last.present)
+    return present == before if pickup and pickup.requested_at > last.at else present <= before
 
 
 def _decide_task(case: Case, command: c.DecideTask) -> Events:

@@ -33,6 +33,27 @@ def test_a_window_for_the_rest_is_kept_to_though_the_clerk_tells_of_the_first_en
     assert Kind.ORDER_COURIER in {step.kind for step in due(book.case, book.now)}
 
 
+def test_the_next_envelope_is_not_taken_for_opened_when_the_clerk_tells_of_the_first_one_again() -> None:
+    book = opened_with_one_missing()
+    book.pass_time(hours=1)
+    book.do(c.Reschedule, by="applicant", window=book.window(2))
+    book.order(Leg.PICKUP, 2, "W2")
+    book.pass_time(hours=1)
+    assert book.receive("licence") == ()
+    move(book, Leg.PICKUP, "picked_up")
+    assert [shipment.attempt for shipment in book.case.envelopes] == [2]
+
+
+def test_the_next_envelope_is_checked_in_before_its_courier_says_a_word() -> None:
+    book = opened_with_one_missing()
+    book.pass_time(hours=1)
+    book.do(c.Reschedule, by="applicant", window=book.window(2))
+    book.order(Leg.PICKUP, 2, "W2")
+    book.pass_time(hours=1)
+    assert book.receive("deed") != ()
+    assert book.case.originals_complete
+
+
 def test_what_is_found_in_the_mail_room_after_all_is_written_down() -> None:
     book = opened_with_one_missing()
     book.pass_time(hours=1)
